@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How long work reports progress and learns that it was cancelled.
+
+The pipeline's functions take a ``Monitor`` and call it; they never know whether a worker process, a command line or
+a test stands behind it.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+
+from .errors import Cancelled
+
+
+class Stage(StrEnum):
+    """The pipeline's stages, in order; the value is what the artist reads."""
+
+    PHOTO = "Reading the photo"
+    CUTOUT = "Cutting out the object"
+    ENCODE = "Encoding the photo"
+    SURFACE = "Extracting the surface"
+    UNWRAP = "Unwrapping"
+    BAKE = "Baking the texture"
+
+
+class Monitor:
+    """Receives progress and warnings, and decides about cancellation.
+
+    This base class only keeps the time each stage took; the worker and the command line override ``on_progress``,
+    ``on_warning`` and ``is_cancelled``.
+
+    Attributes:
+        seconds: wall time by stage, for the stages that have ended.
+        warnings: sentences for the artist about results that are there but not as good as they could be.
+    """
+
+    def __init__(self) -> None:
+        self.seconds: dict[Stage, float] = {}
+        self.warnings: list[str] = []
+        self._stage: Stage | None = None
+
+    @contextmanager
+    def stage(self, stage: Stage) -> Iterator[None]:
+        """Enter a stage: check for cancellation, report 0, time it, report 1.
+
+        Raises:
+            Cancelled: the artist cancelled before or during the stage.
+        """
+        self._stage = stage
+        self.progress(0.0)
+        started = time.perf_counter()
+        yield
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - started
+        self.progress(1.0)
+
+    def progress(self, fraction: float) -> None:
+        """Report how much of the present stage is done (0..1) and raise ``Cancelled`` if the artist asked for it."""
+        if self.is_cancelled():
+            raise Cancelled
+        if self._stage is not None:
+            self.on_progress(self._stage, fraction)
+
+    def warn(self, sentence: str) -> None:
+        """Tell the artist something that does not stop the work."""
+        self.warnings.append(sentence)
+        self.on_warning(sentence)
+
+    def on_progress(self, stage: Stage, fraction: float) -> None:
+        """Show progress; override it."""
+
+    def on_warning(self, sentence: str) -> None:
+        """Show a warning; override it."""
+
+    def is_cancelled(self) -> bool:
+        """Whether to stop; override it."""
+        return False
