@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Gives the repository its import name, ``image_to_3d``, whatever the checkout's folder is called.
+
+With bpy (a wheel from the package index) the package is the extension itself, so that ``image_to_3d.register()`` exists.
+Without bpy it is an empty module with the repository as its path: ``from image_to_3d.inference import ...`` works in any
+Python, and nothing in ``inference/`` or ``jobs/`` can lean on Blender unnoticed.
+"""
+
+import atexit
+import importlib.util
+import os
+import shutil
+import sys
+import tempfile
+import types
+from pathlib import Path
+
+PACKAGE = "image_to_3d"
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _load_without_blender() -> types.ModuleType:
+    package = types.ModuleType(PACKAGE)
+    package.__path__ = [str(ROOT)]
+    return package
+
+
+def _load_with_blender() -> types.ModuleType:
+    spec = importlib.util.spec_from_file_location(PACKAGE, ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{ROOT / '__init__.py'} cannot be loaded as a package")
+    package = importlib.util.module_from_spec(spec)
+    sys.modules[PACKAGE] = package
+    spec.loader.exec_module(package)
+    return package
+
+
+def _use_empty_user_folder() -> None:
+    """Blender reads the variable when it starts: tests neither see nor change the user's preferences and extensions."""
+    if "BLENDER_USER_RESOURCES" in os.environ:
+        return
+    folder = tempfile.mkdtemp(prefix="image_to_3d_tests_")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ["BLENDER_USER_RESOURCES"] = folder
+
+
+def _give_import_name() -> None:
+    has_blender = importlib.util.find_spec("bpy") is not None and (ROOT / "__init__.py").is_file()
+    sys.modules[PACKAGE] = _load_with_blender() if has_blender else _load_without_blender()
+
+
+_use_empty_user_folder()
+_give_import_name()
