@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The development environments: one per Python that Blender uses, under build/, each with Blender as a Python module.
+
+    with_python.sh environments.py [--python 3.11|3.13] SCRIPT [ARGUMENT...]
+
+makes the environment if it is missing or its requirements changed, then runs SCRIPT in it. Needs nothing but the standard
+library. An environment counts as ready when its stamp holds the requirements' hash; the stamp is written last, so an
+interrupted installation is simply taken up again.
+"""
+
+import argparse
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BLENDERS = {"3.11": "Blender 4.5", "3.13": "Blender 5.2"}
+REQUIREMENTS = Path(__file__).resolve().parent / "requirements"
+
+# What the bpy wheels link to and a bare Debian or Ubuntu lacks.
+LIBRARIES = "libegl1 libgl1 libgomp1 libice6 libsm6 libxfixes3 libxi6 libxkbcommon0 libxrender1 libxxf86vm1"
+
+
+class EnvironmentProblem(Exception):
+    """An environment cannot be made; the message is one sentence that says what to do."""
+
+
+def available_pythons() -> dict[str, Path]:
+    """The interpreters that ``with_python.sh`` found, by version ("3.11", "3.13")."""
+    found = {version: os.environ.get(f"PYTHON_{version.replace('.', '_')}", "") for version in BLENDERS}
+    return {version: Path(path) for version, path in found.items() if path}
+
+
+def environment_python(version: str) -> Path:
+    """The Python of the environment for ``version``, which is made first where needed.
+
+    Raises EnvironmentProblem.
+    """
+    folder = ROOT / "build" / f"venv-{version}"
+    python = folder / "bin" / "python"
+    stamp = folder / "ready"
+    files = [REQUIREMENTS / f"python{version}.txt", REQUIREMENTS / "common.txt", REQUIREMENTS / "lint.txt"]
+    wanted = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
+        return python
+    interpreter = available_pythons().get(version)
+    if interpreter is None:
+        raise EnvironmentProblem(f"Python {version} is not installed; {BLENDERS[version]} needs exactly that version")
+    shown = folder.relative_to(ROOT)
+    print(f"Making {shown} with {BLENDERS[version]} (about 400 MB to download, once) ...", flush=True)
+    _run([str(interpreter), "-m", "venv", "--upgrade-deps", str(folder)], f"{shown} cannot be made")
+    packages = ["-r", str(files[0]), "-r", str(files[2])]
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", *packages]
+    _run(pip, f"The packages for {BLENDERS[version]} cannot be installed (bpy has wheels for Linux x64, Windows and Mac)")
+    _check_blender_starts(python)
+    stamp.write_text(wanted, encoding="utf-8")
+    return python
+
+
+def any_environment_python() -> Path:
+    """The environment with the oldest Blender this machine can have: what it saves opens in all newer ones."""
+    for version in BLENDERS:
+        if version in available_pythons():
+            return environment_python(version)
+    raise EnvironmentProblem("Neither Python 3.11 nor 3.13 is installed: start this through tools/with_python.sh")
+
+
+def _run(command: list[str], problem: str) -> None:
+    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    if finished.returncode != 0:
+        lines = (finished.stderr or finished.stdout).strip().splitlines()
+        raise EnvironmentProblem(f"{problem}: {lines[-1] if lines else 'no reason given'}")
+
+
+def _check_blender_starts(python: Path) -> None:
+    finished = subprocess.run([str(python), "-c", "import bpy"], capture_output=True, text=True, check=False)
+    if finished.returncode != 0:
+        reason = finished.stderr.strip().splitlines()[-1] if finished.stderr.strip() else "no reason given"
+        advice = f"; on Debian or Ubuntu: apt install {LIBRARIES}" if "cannot open shared object" in reason else ""
+        raise EnvironmentProblem(f"Blender's Python module does not start ({reason}){advice}")
+
+
+def main() -> int:
+    """Run a script in an environment; the exit code is the script's, or 1 with one sentence on standard error."""
+    parser = argparse.ArgumentParser(description="Run a script in a development environment.")
+    parser.add_argument("--python", choices=sorted(BLENDERS), help="which one; default: the oldest there is")
+    parser.add_argument("script")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER)
+    options = parser.parse_args()
+    try:
+        python = environment_python(options.python) if options.python else any_environment_python()
+    except EnvironmentProblem as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    return subprocess.run([str(python), options.script, *options.arguments], check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
