@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Each target is one line that calls a script; tools/with_python.sh finds Python 3.11 and 3.13, the ones inside Blender.
+# Environments are made under build/ when first needed.
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint test-unit test-blender test-package test-window format wheels package package-gpu bench clean
+
+PYTHON := @sh tools/with_python.sh
+RUN := $(PYTHON) tools/environments.py
+
+help: ## print this
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
+
+demo: ## reconstruct a photo from examples/ into build/demo: .blend, .glb, rendered turntable, UV layout
+	$(RUN) tools/demo.py $(ARGS)
+
+test: ## run every test, in tiers: lint, unit, blender, package, window
+	$(PYTHON) tools/test.py $(ARGS)
+
+lint: ## ruff, mypy and codespell
+	$(PYTHON) tools/test.py lint
+
+test-unit: ## the engine, without Blender (ARGS="--python 3.13 -- -k surface")
+	$(PYTHON) tools/test.py unit $(ARGS)
+
+test-blender: ## the extension inside Blender 4.5 and 5.2 as Python modules
+	$(PYTHON) tools/test.py blender $(ARGS)
+
+test-package: ## build the zip, install it into an empty Blender, run it there
+	$(PYTHON) tools/test.py package $(ARGS)
+
+test-window: ## a real Blender 5.2 with its window, mouse and keyboard (Linux, root)
+	$(PYTHON) tools/test.py window $(ARGS)
+
+format: ## let ruff format everything
+	$(RUN) tools/format.py
+
+wheels: ## download the pinned wheels that ship into wheels/
+	$(RUN) tools/fetch_wheels.py $(ARGS)
+
+package: ## build and validate the installable zips, one per platform, into dist/
+	$(RUN) tools/package.py $(ARGS)
+
+package-gpu: ## the same with ONNX Runtime's CUDA build, for Linux and Windows, into dist/gpu/
+	$(RUN) tools/package.py --gpu $(ARGS)
+
+bench: ## measure, and write docs/benchmarks.md
+	$(RUN) --python 3.13 tools/bench.py $(ARGS)
+
+clean: ## remove everything that was built, environments too
+	rm -rf build dist
