@@ -53,7 +53,9 @@ def environment_python(version: str) -> Path:
     _run([str(interpreter), "-m", "venv", "--upgrade-deps", str(folder)], f"{shown} cannot be made")
     packages = ["-r", str(files[0]), "-r", str(files[2])]
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", *packages]
-    _run(pip, f"The packages for {BLENDERS[version]} cannot be installed (bpy has wheels for Linux x64, Windows and Mac)")
+    _run(
+        pip, f"The packages for {BLENDERS[version]} cannot be installed (bpy has wheels for Linux x64, Windows and Mac)"
+    )
     _check_blender_starts(python)
     stamp.write_text(wanted, encoding="utf-8")
     return python

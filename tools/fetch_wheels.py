@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Fills wheels/ with exactly the files that wheels.toml names, through pip, each checked against its SHA-256.
 
-    python tools/fetch_wheels.py [--gpu] [--test-build] [--platform linux-x64 ...]
+python tools/fetch_wheels.py [--gpu] [--test-build] [--platform linux-x64 ...]
 """
 
 import argparse
@@ -52,9 +52,7 @@ def locked_wheels(*, gpu: bool = False, test_build: bool = False, platforms: tup
         chosen = {wheel.platform for wheel in wheels if wheel.flavour == "gpu"}
         wheels = [wheel for wheel in wheels if wheel.platform in chosen]
     flavours = {"any", "gpu" if gpu else "cpu"} | ({"test"} if test_build else set())
-    return [
-        wheel for wheel in wheels if wheel.flavour in flavours and (not platforms or wheel.platform in platforms)
-    ]
+    return [wheel for wheel in wheels if wheel.flavour in flavours and (not platforms or wheel.platform in platforms)]
 
 
 def fetch(wheels: list[Wheel]) -> list[Path]:
