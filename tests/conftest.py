@@ -27,11 +27,10 @@ class _BlenderIsAbsent(importlib.abc.MetaPathFinder):
     def find_spec(self, fullname, path=None, target=None):
         if fullname.partition(".")[0] in {"bpy", "bpy_extras", "mathutils", "bmesh"}:
             raise ModuleNotFoundError(f"No module named {fullname!r} (hidden from this test run)", name=fullname)
-        return None
 
 
 def _reach_blenders_openvdb() -> None:
-    """OpenVDB comes with Blender: in a wheel it lies in a folder that only bpy adds to the path, so it is added here."""
+    """OpenVDB comes with Blender: a bpy wheel has it in a folder that only bpy adds to the path, so it is added here."""
     blender = importlib.util.find_spec("bpy")
     if blender is None or blender.origin is None or importlib.util.find_spec("openvdb") is not None:
         return

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# ONNX Runtime and Pillow must come out of the zip; what ONNX Runtime's metadata asks for beside numpy must not be needed.
+# ONNX Runtime and Pillow must come out of the zip; what ONNX Runtime's metadata asks for must not be needed.
 HIDDEN = ("onnxruntime", "PIL", "pillow", "flatbuffers", "google", "protobuf", "packaging", "sympy", "coloredlogs")
 
 
