@@ -30,7 +30,7 @@ class _BlenderIsAbsent(importlib.abc.MetaPathFinder):
 
 
 def _reach_blenders_openvdb() -> None:
-    """OpenVDB comes with Blender: a bpy wheel has it in a folder that only bpy adds to the path, so it is added here."""
+    """Blender brings OpenVDB: bpy wheels have it in a folder that only bpy adds to the path, so it is added here."""
     blender = importlib.util.find_spec("bpy")
     if blender is None or blender.origin is None or importlib.util.find_spec("openvdb") is not None:
         return

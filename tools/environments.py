@@ -3,9 +3,9 @@
 
     with_python.sh environments.py [--python 3.11|3.13] SCRIPT [ARGUMENT...]
 
-makes the environment if it is missing or its requirements changed, then runs SCRIPT in it. Needs nothing but the standard
-library. An environment counts as ready when its stamp holds the requirements' hash; the stamp is written last, so an
-interrupted installation is simply taken up again.
+makes the environment if it is missing or its requirements changed, then runs SCRIPT in it. Needs nothing but the
+standard library. An environment counts as ready when its stamp holds the requirements' hash; the stamp is written last,
+so an interrupted installation is simply taken up again.
 """
 
 import argparse
@@ -54,7 +54,8 @@ def environment_python(version: str) -> Path:
     packages = ["-r", str(files[0]), "-r", str(files[2])]
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", *packages]
     _run(
-        pip, f"The packages for {BLENDERS[version]} cannot be installed (bpy has wheels for Linux x64, Windows and Mac)"
+        pip,
+        f"The packages for {BLENDERS[version]} cannot be installed (there are wheels for Linux x64, Windows and Mac)",
     )
     _check_blender_starts(python)
     stamp.write_text(wanted, encoding="utf-8")

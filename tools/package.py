@@ -37,7 +37,7 @@ def extension_builder() -> Path:
 
 
 def stage(folder: Path, wheels: list[Wheel]) -> None:
-    """Copy what git tracks into ``folder``, add the wheels, and name them and their platforms in the copy's manifest."""
+    """Copy what git tracks into ``folder``, add the wheels, and name them in the copy's manifest."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
     if listed.returncode != 0:
         raise PackageProblem("Packages are built from the files that git tracks: this folder is not a git checkout")

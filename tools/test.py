@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import time
-import xml.etree.ElementTree as ElementTree
+import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,7 +125,7 @@ def _outcome_of(name: str, code: int, report: Path) -> Outcome:
     """What pytest's own report says; a tier whose tests were all skipped is skipped, not passed."""
     if not report.is_file():
         return Outcome(name, "FAILED", f"pytest ended with {code} and left no report")
-    suite = ElementTree.parse(report).getroot()
+    suite = ET.parse(report).getroot()
     suite = suite if suite.tag == "testsuite" else suite[0]
     total, skipped = int(suite.get("tests", 0)), int(suite.get("skipped", 0))
     reasons = sorted({element.get("message", "") for element in suite.iter("skipped")})
