@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The worker's loop: take a job, run it, say how it went; end with the host or after idling.
+
+The main thread computes. A second thread reads stdin, so that a cancel request reaches a network in mid-run and the
+end of stdin (the host closed it, crashed or was killed) ends the process at any moment. No worker outlives its host.
+"""
+
+import importlib
+import json
+import os
+import platform
+import queue
+import shutil
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from . import errors, protocol
+from .errors import Cancelled, ReconstructionError
+from .monitor import Monitor, Stage
+
+if TYPE_CHECKING:
+    from .runtime import Runtime
+    from .tasks import Task
+
+PROGRESS_INTERVAL = 0.05
+"""Seconds; the host looks about this often, more messages would only be read and thrown away."""
+
+ALLOCATION_FAILURES = ("bad_alloc", "bad allocation", "failed to allocate memory", "out of memory")
+"""How ONNX Runtime and its providers word it, for they do not raise ``MemoryError``."""
+
+Message = dict[str, Any]
+
+
+def serve(session_folder: Path, tasks_module: str, runtime_settings: str, idle_seconds: float) -> NoReturn:
+    """Serve jobs from stdin until the host is gone or no job came for ``idle_seconds`` (0: wait for ever).
+
+    Args:
+        session_folder: where messages, log and job folders are.
+        tasks_module: name of the module whose ``TASKS`` says what can be run.
+        runtime_settings: ``RuntimeSettings`` as JSON.
+        idle_seconds: after so long all memory is given back by ending; the host starts the next worker when needed.
+    """
+    channel = Channel(session_folder)
+    channel.listen()
+    try:
+        runtime, tasks = _load_engine(tasks_module, runtime_settings)
+    except Exception as error:  # noqa: BLE001 - the host tells the artist, with the traceback in the diagnostics
+        channel.send("error", **_describe(error, "The reconstruction engine cannot be loaded"))
+        channel.leave(protocol.EXIT_QUIET)
+    channel.send("hello", **_introduce(runtime))
+    while True:
+        message = channel.receive(idle_seconds or None)
+        if message is None:
+            channel.leave(protocol.EXIT_QUIET)
+        if message["type"] == "job":  # whatever else is left here belongs to a job that has ended
+            _run_job(channel, message, tasks, runtime)
+
+
+class Channel:
+    """Both directions of the conversation with the host.
+
+    Attributes:
+        session_folder: where messages, log and job folders are.
+        cancelled: number of the last job the host cancelled.
+    """
+
+    def __init__(self, session_folder: Path) -> None:
+        self.session_folder = session_folder
+        self.cancelled = 0
+        self._inbox: queue.Queue[Message] = queue.Queue()
+        # Unbuffered: a message is one write of one whole line.
+        self._messages = (session_folder / protocol.MESSAGES_FILE).open("ab", buffering=0)
+
+    def listen(self) -> None:
+        """Start to read stdin."""
+        threading.Thread(target=self._read, name="host", daemon=True).start()
+
+    def _read(self) -> None:
+        try:
+            for line in sys.stdin.buffer:
+                if not line.endswith(b"\n"):
+                    break  # the host ended in mid-sentence
+                message = json.loads(line)
+                if message["type"] == "cancel":
+                    self.cancelled = message["job"]
+                self._inbox.put(message)
+        finally:
+            self.leave(protocol.EXIT_QUIET, remove_folder=True)
+
+    def send(self, kind: str, **content: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
+        """Append a message; if even that fails, end with the exit code that says so."""
+        line = json.dumps({"type": kind, **content}).encode() + b"\n"
+        try:
+            written = self._messages.write(line)
+        except OSError:
+            written = 0
+        if written != len(line):
+            self.leave(protocol.EXIT_NO_SPACE)
+
+    def receive(self, timeout: float | None) -> Message | None:
+        """The host's next message, or None if none came within ``timeout`` seconds (None: wait for ever)."""
+        try:
+            return self._inbox.get(timeout=timeout)
+        except queue.Empty:
+            return None
+
+    def leave(self, exit_code: int, remove_folder: bool = False) -> NoReturn:
+        """End the process at once, from any thread; not ``sys.exit``, that would wait for a network in mid-run.
+
+        Args:
+            exit_code: one of ``protocol``'s.
+            remove_folder: remove the session folder, because no host is left to do it.
+        """
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self._messages.close()
+        if remove_folder:
+            shutil.rmtree(self.session_folder, ignore_errors=True)
+        os._exit(exit_code)
+
+
+class WorkerMonitor(Monitor):
+    """Sends progress and warnings to the host and knows whether it cancelled."""
+
+    def __init__(self, channel: Channel, job: int) -> None:
+        super().__init__()
+        self._channel = channel
+        self._job = job
+        self._last_stage: Stage | None = None
+        self._last_time = 0.0
+
+    def on_progress(self, stage: Stage, fraction: float) -> None:
+        """Send it, unless the last one of this stage was a moment ago."""
+        now = time.monotonic()
+        if stage is self._last_stage and fraction < 1.0 and now - self._last_time < PROGRESS_INTERVAL:
+            return
+        self._last_stage, self._last_time = stage, now
+        self._channel.send("progress", job=self._job, stage=stage.value, fraction=round(float(fraction), 4))
+
+    def on_warning(self, sentence: str) -> None:
+        """Send it."""
+        self._channel.send("warning", job=self._job, sentence=sentence)
+
+    def is_cancelled(self) -> bool:
+        """Whether the host has cancelled this job."""
+        return self._channel.cancelled == self._job
+
+    @property
+    def doing(self) -> str:
+        """The present stage in words, for an error message."""
+        return self._last_stage.value if self._last_stage is not None else "Starting"
+
+
+class Questions:
+    """The requests of one job to its host."""
+
+    def __init__(self, channel: Channel, job: int, monitor: Monitor) -> None:
+        self._channel = channel
+        self._job = job
+        self._monitor = monitor
+        self._folder = protocol.job_folder(channel.session_folder, job)
+        self._count = 0
+
+    def ask(self, name: str, value: Any, expected: Any) -> Any:  # noqa: ANN401 - see protocol.pack and unpack
+        """Send ``value`` to the host's answer of that name and wait for its result, of the type ``expected``.
+
+        Raises:
+            Cancelled: while waiting.
+            OutputError: the value cannot be written.
+            WorkerError: the answer is not of that type.
+        """
+        self._count += 1
+        tree = protocol.save(value, self._folder / f"request-{self._count}.npz")
+        self._channel.send("request", job=self._job, number=self._count, name=name, value=tree)
+        while True:
+            message = self._channel.receive(None)  # a cancel request wakes this up, too
+            if self._monitor.is_cancelled():
+                raise Cancelled
+            if message is not None and message["type"] == "answer" and message["number"] == self._count:
+                return protocol.load(expected, message["value"], self._folder / f"answer-{self._count}.npz")
+
+
+def _load_engine(tasks_module: str, runtime_settings: str) -> "tuple[Runtime, dict[str, type[Task[Any]]]]":
+    from .runtime import Runtime, RuntimeSettings  # seconds on a cold disk; by now stdin is being read
+
+    settings: RuntimeSettings = protocol.unpack(RuntimeSettings, json.loads(runtime_settings), {})
+    tasks: dict[str, type[Task[Any]]] = importlib.import_module(tasks_module).TASKS
+    return Runtime(settings), tasks
+
+
+def _introduce(runtime: "Runtime") -> Message:
+    import onnxruntime
+
+    return {
+        "protocol": protocol.PROTOCOL,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "onnxruntime": onnxruntime.__version__,
+        "device": runtime.device,
+    }
+
+
+def _run_job(channel: Channel, message: Message, tasks: "dict[str, type[Task[Any]]]", runtime: "Runtime") -> None:
+    from .tasks import Context
+
+    job: int = message["job"]
+    folder = protocol.job_folder(channel.session_folder, job)
+    monitor = WorkerMonitor(channel, job)
+    channel.send("status", job=job)
+    try:
+        task = protocol.load(tasks[message["task"]], message["value"], folder / "task.npz")
+        result = task.run(Context(runtime, monitor, Questions(channel, job, monitor).ask))
+        tree = protocol.save(result, folder / "result.npz")
+    except Cancelled:
+        channel.send("cancelled", job=job)
+    except Exception as error:  # noqa: BLE001 - the host tells the artist, with the traceback in the diagnostics
+        channel.send("error", job=job, **_describe(error, f"'{monitor.doing}' failed"))
+        if _is_out_of_memory(error):
+            channel.leave(protocol.EXIT_QUIET)  # the surest way to give everything back
+    else:
+        channel.send("done", job=job, value=tree)
+
+
+def _describe(error: Exception, doing: str) -> Message:
+    """An exception as the content of an ``error`` message; what was not foreseen becomes a ``WorkerError``."""
+    told: ReconstructionError
+    if _is_out_of_memory(error):
+        told = errors.WorkerError(
+            f"{doing}: the memory ran out.",
+            "Choose a lower quality or resolution, or close other programs, and try again.",
+        )
+    elif isinstance(error, ReconstructionError):
+        told = error
+    else:
+        told = errors.WorkerError(
+            f"{doing} unexpectedly ({type(error).__name__}: {error}).",
+            "Copy the diagnostics from the extension's preferences and report them.",
+        )
+    return {
+        "class": type(told).__name__,
+        "message": told.message,
+        "hint": told.hint,
+        "traceback": "".join(traceback.format_exception(error)),
+    }
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or any(words in text for words in ALLOCATION_FAILURES)

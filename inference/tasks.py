@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The work a worker does: the pipeline's functions as values that can be sent to another process.
+
+To let the worker do something new, write a frozen dataclass with a ``run`` method and name it in ``TASKS``.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import pipeline
+from .bake import Maps, UVMesh
+from .code import Code
+from .cutout import CutoutSettings
+from .monitor import Monitor
+from .runtime import Runtime
+from .surface import Surface
+
+ResultT_co = TypeVar("ResultT_co", covariant=True)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a task may use.
+
+    Attributes:
+        runtime: the warm sessions.
+        monitor: hears of progress and knows of cancellation.
+        ask: ``ask(name, value, expected)`` sends a value to the host and waits for its answer of the expected type;
+            raises ``Cancelled``.
+    """
+
+    runtime: Runtime
+    monitor: Monitor
+    ask: Callable[[str, Any, Any], Any]
+
+
+class Task(Protocol[ResultT_co]):
+    """A frozen dataclass of what ``protocol.pack`` takes; the return type of ``run`` must be annotated."""
+
+    def run(self, context: Context) -> ResultT_co:
+        """Do the work; called in the worker."""
+        ...
+
+
+@dataclass(frozen=True)
+class Reconstruct:
+    """``pipeline.reconstruct``; the host answers the request ``unwrap``."""
+
+    photo_path: Path
+    settings: pipeline.Settings
+
+    def run(self, context: Context) -> pipeline.Reconstruction:
+        """From the photo to arrays; raises what the pipeline raises."""
+
+        def unwrap(surface: Surface) -> NDArray[np.float32]:
+            uvs: NDArray[np.float32] = context.ask("unwrap", surface, NDArray[np.float32])
+            return uvs
+
+        return pipeline.reconstruct(self.photo_path, self.settings, unwrap, context.runtime, context.monitor)
+
+
+@dataclass(frozen=True)
+class PreviewCutout:
+    """``pipeline.preview_cutout``."""
+
+    photo_path: Path
+    settings: CutoutSettings
+
+    def run(self, context: Context) -> NDArray[np.uint8]:
+        """(h, w, 4) uint8, at most 512 pixels; raises what the pipeline raises."""
+        return pipeline.preview_cutout(self.photo_path, self.settings, context.runtime, context.monitor)
+
+
+@dataclass(frozen=True)
+class ExtractAgain:
+    """``pipeline.extract_again``."""
+
+    code: Code
+    settings: pipeline.Settings
+
+    def run(self, context: Context) -> Surface:
+        """The surface at other settings; raises what the pipeline raises."""
+        return pipeline.extract_again(self.code, self.settings, context.monitor)
+
+
+@dataclass(frozen=True)
+class BakeAgain:
+    """``pipeline.bake_again``."""
+
+    code: Code
+    mesh: UVMesh
+    settings: pipeline.Settings
+
+    def run(self, context: Context) -> Maps:
+        """The maps for a mesh of the artist's own; raises what the pipeline raises."""
+        return pipeline.bake_again(self.code, self.mesh, self.settings, context.monitor)
+
+
+TASKS: dict[str, type[Task[Any]]] = {
+    task.__name__: task for task in (Reconstruct, PreviewCutout, ExtractAgain, BakeAgain)
+}
+"""By class name, as messages name them."""
