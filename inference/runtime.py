@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one place where ONNX Runtime is used: devices, threads, cancellation, and errors an artist understands."""
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from .errors import Cancelled, ModelError
+from .monitor import Monitor
+
+PROVIDERS = {
+    "cuda": "CUDAExecutionProvider",
+    "directml": "DmlExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+    "cpu": "CPUExecutionProvider",
+}
+"""Devices by preference; ``auto`` takes the first one that this build of ONNX Runtime has."""
+
+POLL_SECONDS = 0.03
+"""How often a running network is asked whether it was cancelled."""
+
+
+@dataclass(frozen=True)
+class RuntimeSettings:
+    """Where and how networks run.
+
+    Attributes:
+        device: ``auto`` or one of ``PROVIDERS``.
+        threads: of the CPU; 0 for all cores.
+    """
+
+    device: str = "auto"
+    threads: int = 0
+
+
+class Runtime:
+    """Keeps one session per model file warm and runs it.
+
+    A GPU that cannot be used is never silent: the CPU takes over with a warning, once, for all models.
+
+    Attributes:
+        device: what is really in use, a key of ``PROVIDERS``.
+    """
+
+    def __init__(self, settings: RuntimeSettings) -> None:
+        if settings.device not in ("auto", *PROVIDERS):
+            raise ModelError(
+                f"There is no compute device called '{settings.device}'.", f"Choose auto or {', '.join(PROVIDERS)}."
+            )
+        self._settings = settings
+        self._ort = _import_onnxruntime()
+        self._sessions: dict[Path, Any] = {}
+        available = [name for name, provider in PROVIDERS.items() if provider in self._ort.get_available_providers()]
+        self.device = available[0] if settings.device == "auto" else settings.device
+        self._is_available = self.device in available
+
+    def run(self, model: Path, inputs: Mapping[str, NDArray[Any]], monitor: Monitor) -> dict[str, NDArray[Any]]:
+        """Run a network.
+
+        Args:
+            model: the ``.onnx`` file.
+            inputs: one array per input of the graph, by name.
+            monitor: receives a warning if the CPU takes over from a GPU. Its ``is_cancelled`` is polled from a second
+                thread while the network runs.
+
+        Returns:
+            The graph's outputs by name.
+
+        Raises:
+            ModelError: the file is missing or corrupt, or the network does not run.
+            Cancelled: the monitor said so; within about POLL_SECONDS and the time of one operator.
+        """
+        try:
+            return self._run_once(model, inputs, monitor)
+        except _errors(self._ort) as error:
+            if self.device == "cpu":
+                raise ModelError(
+                    f"The network '{model.name}' failed ({_first_line(error)}).",
+                    "Reinstall the extension; if it happens again, report it with the preferences' diagnostics.",
+                ) from error
+            self._fall_back_to_cpu(_first_line(error), monitor)
+        return self.run(model, inputs, monitor)
+
+    def release(self) -> None:
+        """Free all sessions and their memory; the next run loads its model again."""
+        self._sessions.clear()
+
+    def _run_once(self, model: Path, inputs: Mapping[str, NDArray[Any]], monitor: Monitor) -> dict[str, NDArray[Any]]:
+        session = self._session(model, monitor)
+        names = [output.name for output in session.get_outputs()]
+        options = self._ort.RunOptions()
+        with _terminated_on_cancel(options, monitor) as cancelled:
+            try:
+                outputs = session.run(names, dict(inputs), options)
+            except _errors(self._ort) as error:
+                if cancelled.is_set():
+                    raise Cancelled from error
+                raise
+        return dict(zip(names, outputs, strict=True))
+
+    def _session(self, model: Path, monitor: Monitor) -> Any:  # noqa: ANN401 - onnxruntime has no types
+        if not self._is_available:
+            self._fall_back_to_cpu("this build of ONNX Runtime does not support it", monitor)
+        if model not in self._sessions:
+            self._sessions[model] = self._load(model, monitor)
+        return self._sessions[model]
+
+    def _load(self, model: Path, monitor: Monitor) -> Any:  # noqa: ANN401
+        if not model.is_file():
+            raise ModelError(f"The network '{model}' is missing.", "Reinstall the extension.")
+        try:
+            session = self._create(model)
+        except _errors(self._ort) as error:
+            if self.device == "cpu":
+                raise ModelError(
+                    f"The network '{model.name}' cannot be loaded: the file is damaged or not an ONNX network.",
+                    "Reinstall the extension.",
+                ) from error
+            self._fall_back_to_cpu(_first_line(error), monitor)
+            return self._load(model, monitor)
+        # ONNX Runtime itself goes on without a provider whose libraries it cannot load; only this list tells.
+        if PROVIDERS[self.device] not in session.get_providers():
+            self._fall_back_to_cpu("its driver or libraries could not be loaded", monitor)
+        return session
+
+    def _create(self, model: Path) -> Any:  # noqa: ANN401
+        options = self._ort.SessionOptions()
+        options.intra_op_num_threads = self._settings.threads or _core_count()
+        options.inter_op_num_threads = 1
+        options.execution_mode = self._ort.ExecutionMode.ORT_SEQUENTIAL
+        # Idle threads of the pool otherwise spin at full load between runs, which the artist's viewport would feel.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # DirectML requires it, and on the CPU it costs memory without gaining time: u2netp's peak is 354 MB without
+        # and 548 MB with patterns. The arena stays on: without it the same run needs 15 % more CPU time.
+        options.enable_mem_pattern = False
+        options.log_severity_level = 3
+        providers = list(dict.fromkeys([PROVIDERS[self.device], PROVIDERS["cpu"]]))
+        return self._ort.InferenceSession(model, options, providers=providers)
+
+    def _fall_back_to_cpu(self, reason: str, monitor: Monitor) -> None:
+        monitor.warn(f"The {self.device} device cannot be used ({reason}); the CPU is used instead, which is slower.")
+        self.device = "cpu"
+        self._is_available = True
+        self._sessions.clear()
+
+
+def _import_onnxruntime() -> Any:  # noqa: ANN401
+    """Imported late, so that what needs no network (baking, extraction) neither loads nor waits for it."""
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ModelError(
+            f"ONNX Runtime cannot be loaded ({_first_line(error)}).",
+            "Install the extension's package that was made for this system.",
+        ) from error
+    # The Windows builds report usage to Microsoft unless told not to.
+    onnxruntime.disable_telemetry_events()
+    return onnxruntime
+
+
+def _errors(ort: Any) -> tuple[type[Exception], ...]:  # noqa: ANN401
+    """ONNX Runtime's exceptions; they share no base class of their own."""
+    state = ort.capi.onnxruntime_pybind11_state
+    names = (
+        "EngineError",
+        "EPFail",
+        "Fail",
+        "InvalidArgument",
+        "InvalidGraph",
+        "InvalidProtobuf",
+        "NoModel",
+        "NoSuchFile",
+        "NotImplemented",
+        "RuntimeException",
+    )
+    return tuple(getattr(state, name) for name in names)
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__
+
+
+def _core_count() -> int:
+    """Cores this process may use: fewer than the machine has inside containers and under task managers."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def _terminated_on_cancel(options: Any, monitor: Monitor) -> Iterator[threading.Event]:  # noqa: ANN401
+    """While the block runs, poll the monitor and terminate the run it belongs to.
+
+    Yields:
+        An event that is set once the run was told to stop.
+
+    Raises:
+        Cancelled: also when the request came too late to stop the run.
+    """
+    finished, cancelled = threading.Event(), threading.Event()
+
+    def watch() -> None:
+        while not finished.wait(POLL_SECONDS):
+            if monitor.is_cancelled():
+                cancelled.set()
+                options.terminate = True
+                return
+
+    watcher = threading.Thread(target=watch, name="cancellation", daemon=True)
+    watcher.start()
+    try:
+        yield cancelled
+    finally:
+        finished.set()
+        watcher.join()
+    if cancelled.is_set():
+        raise Cancelled
