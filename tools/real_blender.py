@@ -21,10 +21,19 @@ from typing import Any
 MODULE = "bl_ext.user_default.image_to_3d"
 SCREEN = (1600, 1000)
 # python3-* are modules that official Blenders bundle; Pillow and ONNX Runtime must come from the extension's own zip.
-PACKAGES = (
-    "blender ca-certificates imagemagick libgl1-mesa-dri python3-cattr python3-numpy python3-openvdb python3-requests "
-    "python3-zstandard xdotool xvfb"
-).split()
+PACKAGES = [
+    "blender",
+    "ca-certificates",
+    "imagemagick",
+    "libgl1-mesa-dri",
+    "python3-cattr",
+    "python3-numpy",
+    "python3-openvdb",
+    "python3-requests",
+    "python3-zstandard",
+    "xdotool",
+    "xvfb",
+]
 DRIVER = Path(__file__).resolve().parent / "real_blender_driver.py"
 
 _ENTER = 'mount --bind /dev "$0/dev" && mount -t proc proc "$0/proc" && exec chroot "$0" "$@"'

@@ -10,6 +10,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import bpy
 
@@ -19,7 +20,7 @@ TICK_SECONDS = 0.01
 WRITE_SECONDS = 0.05
 
 
-def install(package):
+def install(package: str) -> None:
     """Into the user's own repository, enabled, remembered."""
     bpy.ops.extensions.package_install_files(filepath=package, repo="user_default", enable_on_install=True)
     assert MODULE in bpy.context.preferences.addons, "the extension is not enabled after its installation"
@@ -32,13 +33,14 @@ def install(package):
 class Heartbeat:
     """A timer of Blender's event loop: how late it is called is how long the main thread was blocked."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.last = time.perf_counter()
         self.was_running = False
         self.longest_block = 0.0
         self.final_block = 0.0
 
-    def beat(self, is_running):
+    def beat(self, is_running: bool) -> None:
+        """Called on each tick; the tick on which the job has ended holds the final build."""
         now = time.perf_counter()
         block = now - self.last - TICK_SECONDS
         self.last = now
@@ -52,13 +54,14 @@ class Heartbeat:
 class Driver:
     """Writes the state and obeys requests, from a timer."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.heartbeat = Heartbeat()
         self.written = 0.0
         self.answered = 0
-        self.stages = []
+        self.stages: list[str] = []
 
-    def __call__(self):
+    def __call__(self) -> float:
+        """One tick; returns the seconds to the next."""
         status = getattr(bpy.context.window_manager, "image_to_3d", None)
         is_running = bool(status and status.is_running)
         self.heartbeat.beat(is_running)
@@ -71,7 +74,8 @@ class Driver:
             self.write(status, is_running)
         return TICK_SECONDS
 
-    def read_request(self):
+    def read_request(self) -> None:
+        """Do what the other side asks for, once."""
         path = FOLDER / "request.json"
         if path.is_file():
             request = json.loads(path.read_text(encoding="utf-8"))
@@ -79,7 +83,8 @@ class Driver:
             obey(request, self)
             self.answered = request["number"]
 
-    def write(self, status, is_running):
+    def write(self, status: Any, is_running: bool) -> None:
+        """Everything that the other side may want to know."""
         state = {
             "answered": self.answered,
             "sidebar": sidebar_geometry(),
@@ -102,19 +107,20 @@ class Driver:
         part.rename(FOLDER / "state.json")
 
 
-def viewport():
+def viewport() -> tuple[bpy.types.Area, bpy.types.Region, bpy.types.SpaceView3D]:
     """The largest 3D viewport: its area, sidebar region and space."""
     areas = [area for area in bpy.context.window_manager.windows[0].screen.areas if area.type == "VIEW_3D"]
     area = max(areas, key=lambda area: area.width * area.height)
     return area, next(region for region in area.regions if region.type == "UI"), area.spaces.active
 
 
-def sidebar_geometry():
+def sidebar_geometry() -> dict[str, int]:
+    """Place and size in the window, y counting up from its bottom."""
     _, region, _ = viewport()
     return {name: getattr(region, name) for name in ("x", "y", "width", "height")}
 
 
-def obey(request, driver):
+def obey(request: dict[str, Any], driver: Driver) -> None:
     """Set up what the tests cannot reach with the mouse."""
     if request.get("clear_clipboard"):
         bpy.context.window_manager.clipboard = ""
@@ -133,7 +139,7 @@ def obey(request, driver):
             bpy.ops.ed.undo_push(message="Set up by the test")
 
 
-def show_texture():
+def show_texture() -> None:
     """Solid shading with textures: what the artist sees, without a GPU."""
     area, _, space = viewport()
     space.shading.type = "SOLID"
@@ -142,7 +148,7 @@ def show_texture():
         bpy.ops.view3d.view_selected()
 
 
-def open_sidebar():
+def open_sidebar() -> float | None:
     """Our tab in front. Called until the region has been laid out: its tabs exist only after the first draw."""
     _, region, space = viewport()
     space.show_region_ui = True
