@@ -119,7 +119,7 @@ def unpack(expected: Any, tree: Tree, arrays: Arrays) -> Any:
 
 
 def _unpack(expected: Any, tree: Tree, arrays: Arrays) -> Any:
-    origin, arguments = typing.get_origin(expected) or expected, typing.get_args(expected)
+    origin, arguments = _origin(expected), typing.get_args(expected)
     if origin in (types.UnionType, typing.Union):
         return _unpack(_member(arguments, tree), tree, arrays)
     if origin is Any or origin is types.NoneType:
@@ -142,13 +142,22 @@ def _unpack(expected: Any, tree: Tree, arrays: Arrays) -> Any:
     return origin(tree)
 
 
+def _origin(expected: Any) -> Any:
+    """The class behind a type hint: ``tuple`` of ``tuple[int, ...]``, ``ndarray`` of ``NDArray[float32]``."""
+    origin = typing.get_origin(expected) or expected
+    # Since NumPy 2.5 NDArray is an alias made by Python 3.12's type statement, which get_origin does not look through.
+    while hasattr(origin, "__value__"):
+        origin = typing.get_origin(origin.__value__) or origin.__value__
+    return origin
+
+
 def _member(members: tuple[Any, ...], tree: Tree) -> Any:
     """Which member of a union the tree describes: none, an array, or the one other type."""
     if tree is None:
         return types.NoneType
     is_array = isinstance(tree, dict) and set(tree) == {"array"}
     for member in members:
-        origin = typing.get_origin(member) or member
+        origin = _origin(member)
         if origin is not types.NoneType and (origin in (np.ndarray, Code)) == is_array:
             return member
     raise TypeError(f"{tree!r:.80} is none of {members}")

@@ -219,6 +219,8 @@ class Job(Generic[ResultT]):
                 f"'{message['name']}' failed in Blender ({type(error).__name__}: {error}).",
                 "Copy the diagnostics from the extension's preferences and report them.",
             ) from error
+        if self.state is not JobState.RUNNING:
+            return  # the answer itself ended the job, e.g. by a shutdown of the host
         tree = protocol.save(given, self._folder / f"answer-{number}.npz")
         with suppress(WorkerGoneError):  # the next poll finds out how it ended
             self._worker.send("answer", job=self._number, number=number, value=tree)

@@ -46,6 +46,14 @@ def test_equal_codes_are_equal_bytes(code: Code) -> None:
     assert code.to_bytes() == replace(code).to_bytes()
 
 
+def test_a_stored_code_keeps_its_bytes_but_a_changed_copy_does_not(code: Code) -> None:
+    random = np.random.default_rng(2)
+    data = replace(code, photo=random.integers(0, 255, (64, 64, 4), dtype=np.uint8)).to_bytes()
+    again = Code.from_bytes(data)
+    assert again.to_bytes() == data, "a noisy photo must not be compressed a second time"
+    assert Code.from_bytes(replace(again, version="2").to_bytes()).version == "2"
+
+
 @pytest.mark.parametrize("damage", ["truncated", "not a zip", "empty"])
 def test_damage_is_one_sentence_with_a_hint(code: Code, damage: str) -> None:
     data = code.to_bytes()

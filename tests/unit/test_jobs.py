@@ -26,8 +26,10 @@ from image_to_3d.inference.runtime import RuntimeSettings
 from image_to_3d.jobs import Host, Job, JobState, Launch, launch_from_interpreter
 from image_to_3d.jobs.job import CANCEL_SECONDS, Answer
 from image_to_3d.jobs.worker_process import KILL_SECONDS, WorkerProcess
+from numpy.typing import NDArray
 
 HERE = Path(__file__).resolve().parent
+FLOATS = NDArray[np.float32]
 PATIENCE = 60.0
 """Seconds after which a test gives up waiting; reached only when it fails."""
 
@@ -192,7 +194,7 @@ def test_worker_asks_and_host_answers(host: Host) -> None:
         asked.append(value)
         return value * 2
 
-    job = host.start(tasks.AskTwice(array), {"double": Answer(tasks.AskTwice.__annotations__["array"], double)})
+    job = host.start(tasks.AskTwice(array), {"double": Answer(FLOATS, double)})
     assert job.wait() is JobState.DONE, job.diagnostics
     np.testing.assert_array_equal(asked[0], array, strict=True)
     np.testing.assert_array_equal(job.result, array * 4, strict=True)
@@ -376,8 +378,7 @@ def test_failing_answer_is_the_jobs_failure(host: Host) -> None:
     def fail(value: np.ndarray) -> np.ndarray:
         raise KeyError("no such object")
 
-    expects = tasks.AskTwice.__annotations__["array"]
-    job = host.start(tasks.AskTwice(np.zeros(3, np.float32)), {"double": Answer(expects, fail)})
+    job = host.start(tasks.AskTwice(np.zeros(3, np.float32)), {"double": Answer(FLOATS, fail)})
     assert job.wait() is JobState.FAILED
     assert "'double' failed in Blender (KeyError" in job.error.message
     assert "no such object" in job.diagnostics
@@ -418,9 +419,21 @@ def test_cancel_while_the_worker_waits_for_an_answer(host: Host) -> None:
         job.cancel()
         return value
 
-    expects = tasks.AskTwice.__annotations__["array"]
-    job = host.start(tasks.AskTwice(np.zeros(3, np.float32)), {"double": Answer(expects, cancel)})
+    job = host.start(tasks.AskTwice(np.zeros(3, np.float32)), {"double": Answer(FLOATS, cancel)})
     assert job.wait() is JobState.CANCELLED
+    _assert_next_job_works(host)
+
+
+def test_shutdown_while_the_host_answers(host: Host) -> None:
+    """As when a file is loaded by a handler that the answer sets off."""
+
+    def shut_down(value: np.ndarray) -> np.ndarray:
+        host.shutdown()
+        return value
+
+    job = host.start(tasks.AskTwice(np.zeros(3, np.float32)), {"double": Answer(FLOATS, shut_down)})
+    assert job.wait() is JobState.CANCELLED
+    assert job.error is None
     _assert_next_job_works(host)
 
 
