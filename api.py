@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Image to 3D for scripts and pipelines. All functions block until they are done.
+
+::
+
+    from bl_ext.user_default.image_to_3d import api
+
+    made = api.reconstruct("cup.jpg", api.settings("HIGH", target_faces=20_000), size=0.12)
+    cup = bpy.data.objects[made.object]
+    api.write(cup, "out", ("glb", "blend"))
+
+Every failure that can be foreseen is a ``ReconstructionError`` with a ``message`` and a ``hint``; after it the scene is
+as it was. The worker process stays warm between calls; ``shutdown`` ends it early, Blender's exit ends it anyway.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import bpy
+
+from .engine import ENGINE
+from .inference.bake import BakeSettings
+from .inference.code import Code
+from .inference.cutout import CutoutMethod, CutoutSettings
+from .inference.errors import OutputError, ReconstructionError
+from .inference.pipeline import Settings
+from .inference.surface import SurfaceSettings
+from .options import DEFAULT_QUALITY, QUALITIES
+from .scene.files import WRITERS, make_folder, write_files
+from .scene.placement import Placement
+from .scene.stored_code import load_code
+from .tasks import ReconstructTask, Summary
+
+__all__ = [
+    "Code",
+    "CutoutMethod",
+    "CutoutSettings",
+    "Placement",
+    "ReconstructionError",
+    "Settings",
+    "Summary",
+    "read_code",
+    "reconstruct",
+    "settings",
+    "shutdown",
+    "write",
+]
+
+
+def settings(
+    quality: str = DEFAULT_QUALITY,
+    *,
+    system: str = "pebble",
+    cutout: CutoutSettings | None = None,
+    resolution: int | None = None,
+    texture_size: int | None = None,
+    target_faces: int | None = None,
+    photo_strength: float = 1.0,
+) -> Settings:
+    """Settings from a quality preset and what should differ from it.
+
+    Args:
+        quality: ``"DRAFT"``, ``"STANDARD"`` or ``"HIGH"``.
+        system: id of the reconstruction system.
+        cutout: how the object is separated from its background; by default its own transparency, or a network.
+        resolution: cells along the longest side of the surface's grid.
+        texture_size: pixels along each side of the maps.
+        target_faces: about how many quads to keep; None keeps all.
+        photo_strength: 0..1, how much of the photo is projected on the side that it shows.
+
+    Raises:
+        KeyError: there is no such quality.
+    """
+    preset = QUALITIES[quality]
+    return Settings(
+        system=system,
+        cutout=cutout or CutoutSettings(),
+        surface=SurfaceSettings(resolution=resolution or preset.resolution, target_faces=target_faces),
+        bake=BakeSettings(texture_size=texture_size or preset.texture_size, photo_strength=photo_strength),
+    )
+
+
+def reconstruct(
+    photo: str | Path,
+    with_settings: Settings | None = None,
+    *,
+    size: float = 1.0,
+    context: bpy.types.Context | None = None,
+) -> Summary:
+    """Make a textured object from a photo, at the 3D cursor of the present scene.
+
+    Args:
+        photo: path of the file.
+        with_settings: see ``settings``; Standard quality by default.
+        size: length of the longest side, Blender units.
+        context: ``bpy.context`` by default.
+
+    Returns:
+        The names of what was made, counts, and seconds by stage.
+
+    Raises:
+        ReconstructionError: with ``message`` and ``hint``; nothing was made.
+    """
+    task = ReconstructTask(Path(photo), with_settings or settings(), size)
+    ENGINE.run(task, context or bpy.context)
+    if task.summary is None:
+        raise RuntimeError("the task ended without a summary")
+    return task.summary
+
+
+def read_code(target: bpy.types.Object) -> tuple[Code, Placement]:
+    """What the network made of the photo, as stored with a reconstructed object, and the way to its object frame.
+
+    Raises:
+        ModelError: the object was not reconstructed from a photo, or its code is damaged.
+    """
+    return load_code(target)
+
+
+def write(
+    target: bpy.types.Object,
+    folder: str | Path,
+    formats: Iterable[str] = ("glb",),
+    context: bpy.types.Context | None = None,
+) -> dict[str, Path]:
+    """Write an object to files named after it.
+
+    Args:
+        target: the object.
+        folder: made if it is not there.
+        formats: of blend, glb, obj, fbx, usd; a .blend holds the whole present file.
+        context: ``bpy.context`` by default.
+
+    Returns:
+        The main file of each format.
+
+    Raises:
+        OutputError: a file cannot be written; no half-written file is left.
+    """
+    unknown = [kind for kind in formats if kind not in WRITERS]
+    if unknown:
+        raise OutputError(f"There is no format '{unknown[0]}'.", f"Choose from: {', '.join(WRITERS)}.")
+    make_folder(Path(folder))
+    return write_files(context or bpy.context, target, Path(folder), bpy.path.clean_name(target.name), formats)
+
+
+def shutdown() -> None:
+    """End the worker process and free its memory; the next call starts it again."""
+    ENGINE.shutdown()

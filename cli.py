@@ -1,0 +1,367 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command line: photos and folders in, 3D files out, several at a time.
+
+In Blender, with the extension installed:
+
+    blender --background --command image_to_3d PHOTO... --output DIR
+
+and from a clone, with the bpy module from the Python package index:
+
+    python tools/image_to_3d.py PHOTO... --output DIR
+
+Standard output carries one JSON object per photo and line; everything meant for people goes to standard error.
+Exit codes: 0 all photos are done, 1 at least one failed, 2 wrong arguments, 130 interrupted.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+import bpy
+
+from .engine import create_launch
+from .inference.bake import BakeSettings
+from .inference.cutout import CutoutMethod, CutoutSettings
+from .inference.errors import OutputError, ReconstructionError
+from .inference.pipeline import Settings
+from .inference.runtime import PROVIDERS, RuntimeSettings
+from .inference.surface import SurfaceSettings
+from .inference.systems import system_ids
+from .jobs import Host, Job, JobState
+from .options import DEFAULT_QUALITY, PHOTO_SUFFIXES, QUALITIES, RESOLUTION_RANGE, TEXTURE_SIZES
+from .preferences import UserSettings
+from .scene.files import WRITERS, make_folder, write_files
+from .tasks import ReconstructTask
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+POLL_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class Item:
+    """One photo of the batch.
+
+    Attributes:
+        photo: its path.
+        stem: of its output files, unique in the batch.
+    """
+
+    photo: Path
+    stem: str
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What to do with every photo.
+
+    Attributes:
+        settings: of the engine.
+        size: longest side of the object, Blender units.
+        folder: for the output.
+        formats: keys of ``WRITERS``.
+        overwrite: whether files of the same name are replaced.
+    """
+
+    settings: Settings
+    size: float
+    folder: Path
+    formats: tuple[str, ...]
+    overwrite: bool
+
+
+class Slot:
+    """One worker of the batch and the photo that it works on."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.item: Item | None = None
+        self.task: ReconstructTask | None = None
+        self.job: Job[Any] | None = None
+        self.started = 0.0
+
+    def start(self, item: Item, batch: Batch) -> None:
+        """Hand the next photo over; raises ``ReconstructionError`` if that fails."""
+        self.item, self.job, self.started = item, None, time.perf_counter()
+        _refuse_existing(item, batch)
+        self.task = ReconstructTask(item.photo, batch.settings, batch.size)
+        self.job = self.task.begin(self.host)
+
+    def finish(self, batch: Batch) -> dict[str, Any]:
+        """Build the object in an empty file, write it, and tell; raises ``ReconstructionError``."""
+        if self.job.error is not None:
+            raise self.job.error
+        bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+        self.task.finish(bpy.context, self.job.result)
+        summary = self.task.summary
+        files = write_files(bpy.context, bpy.data.objects[summary.object], batch.folder, self.item.stem, batch.formats)
+        return {
+            "photo": str(self.item.photo),
+            "status": "done",
+            "files": {kind: str(path) for kind, path in files.items()},
+            "vertices": summary.vertices,
+            "faces": summary.faces,
+            "islands": summary.islands,
+            "seconds": round(time.perf_counter() - self.started, 3),
+            "seconds_by_stage": {stage: round(value, 3) for stage, value in summary.seconds.items()},
+            "warnings": list(summary.warnings),
+        }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    parser = create_parser()
+    try:
+        options = parser.parse_args(arguments)
+    except SystemExit as leaving:  # argparse has printed help or what is wrong
+        return int(leaving.code or 0)
+    with own_stdout() as results:
+        try:
+            batch = create_batch(options)
+            items = find_items(options.photos)
+            make_folder(batch.folder)
+            return run(items, batch, launch_settings(options), options.jobs, results)
+        except ReconstructionError as error:
+            _tell(str(error))
+            return EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED
+        except KeyboardInterrupt:
+            _tell("Interrupted.")
+            return EXIT_INTERRUPTED
+
+
+class UsageError(ReconstructionError):
+    """The arguments make no sense together."""
+
+
+def create_parser() -> argparse.ArgumentParser:
+    """The arguments, with their help."""
+    parser = argparse.ArgumentParser(prog="image_to_3d", description="Reconstruct textured 3D objects from photos.")
+    parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO", help="photo files, or folders of them")
+    parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder for the results")
+    parser.add_argument(
+        "--format", default="glb", metavar="LIST", help=f"comma-separated, of {','.join(WRITERS)} (default: glb)"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace results of the same name")
+    parser.add_argument("--system", choices=system_ids(), default=system_ids()[0], help="reconstruction system")
+    parser.add_argument(
+        "--quality", type=str.lower, choices=[name.lower() for name in QUALITIES], default=DEFAULT_QUALITY.lower()
+    )
+    parser.add_argument(
+        "--resolution", type=_in_range(*RESOLUTION_RANGE), metavar="N", help="instead of the quality's own"
+    )
+    parser.add_argument("--texture-size", type=int, choices=TEXTURE_SIZES, help="instead of the quality's own")
+    parser.add_argument(
+        "--target-faces", type=_in_range(4, 10**8), metavar="N", help="reduce the surface to about N quads"
+    )
+    parser.add_argument("--size", type=_positive, default=1.0, metavar="METRES", help="longest side (default: 1)")
+    parser.add_argument("--photo-strength", type=_share, default=1.0, metavar="0..1", help="of the projected photo")
+    parser.add_argument(
+        "--cutout",
+        choices=[method.name.lower() for method in CutoutMethod],
+        default="automatic",
+        help="how to find the object",
+    )
+    parser.add_argument("--mask", type=Path, metavar="FILE", help="white is the object; implies --cutout mask")
+    parser.add_argument("--device", choices=("auto", *PROVIDERS), default="auto", help="compute device")
+    parser.add_argument(
+        "--threads", type=_in_range(0, 1024), default=0, metavar="N", help="for all jobs together; 0: all cores"
+    )
+    parser.add_argument("--jobs", type=_in_range(1, 64), default=1, metavar="N", help="photos at a time, a worker each")
+    return parser
+
+
+def create_batch(options: argparse.Namespace) -> Batch:
+    """Settings from parsed arguments.
+
+    Raises:
+        UsageError: they make no sense together.
+    """
+    formats = tuple(dict.fromkeys(part.strip().lower() for part in options.format.split(",") if part.strip()))
+    unknown = [kind for kind in formats if kind not in WRITERS]
+    if unknown or not formats:
+        raise UsageError(f"There is no format '{', '.join(unknown)}'.", f"Choose from: {', '.join(WRITERS)}.")
+    method = CutoutMethod[options.cutout.upper()] if options.mask is None else CutoutMethod.MASK
+    if method is CutoutMethod.MASK and options.mask is None:
+        raise UsageError("No mask is given.", "Add --mask FILE.")
+    quality = QUALITIES[options.quality.upper()]
+    settings = Settings(
+        system=options.system,
+        cutout=CutoutSettings(method, options.mask),
+        surface=SurfaceSettings(resolution=options.resolution or quality.resolution, target_faces=options.target_faces),
+        bake=BakeSettings(
+            texture_size=options.texture_size or quality.texture_size, photo_strength=options.photo_strength
+        ),
+    )
+    return Batch(settings, options.size, options.output.absolute(), formats, options.overwrite)
+
+
+def launch_settings(options: argparse.Namespace) -> UserSettings:
+    """Device and threads of each worker; cores are shared out evenly among them."""
+    threads = options.threads
+    if options.jobs > 1:
+        threads = max(1, (threads or os.cpu_count() or 1) // options.jobs)
+    return UserSettings(RuntimeSettings(device=options.device, threads=threads), idle_seconds=0.0)
+
+
+def find_items(paths: Iterable[Path]) -> list[Item]:
+    """Photos of the arguments, folders searched (not their subfolders), each with a file name of its own.
+
+    Raises:
+        UsageError: a folder is unreadable or holds no photo.
+    """
+    photos: list[Path] = []
+    for path in paths:
+        photos += _photos_in(path) if path.is_dir() else [path]
+    items: dict[str, Item] = {}
+    for photo in dict.fromkeys(photo.absolute() for photo in photos):
+        stem, number = photo.stem, 2
+        while stem.lower() in items:
+            stem, number = f"{photo.stem}_{number}", number + 1
+        items[stem.lower()] = Item(photo, stem)
+    return list(items.values())
+
+
+def run(items: Sequence[Item], batch: Batch, settings: UserSettings, jobs: int, results: TextIO) -> int:
+    """Reconstruct all photos, at most ``jobs`` at a time; one that fails never stops the rest.
+
+    Returns:
+        The exit code.
+    """
+    waiting, told = deque(items), []
+    folder = Path(bpy.app.tempdir)
+    slots = [Slot(Host(create_launch(settings, folder))) for _ in range(min(jobs, len(items)))]
+    try:
+        while waiting or any(slot.item for slot in slots):
+            ended = [record for slot in slots if (record := _step(slot, waiting, batch)) is not None]
+            for record in ended:
+                results.write(json.dumps(record, ensure_ascii=False) + "\n")
+                results.flush()
+                told.append(record)
+                _tell(f"[{len(told)}/{len(items)}] {_line(record)}")
+            if not ended:
+                time.sleep(POLL_SECONDS)
+    finally:
+        for slot in slots:
+            slot.host.shutdown()
+    if len(items) > 1:
+        _tell(_table(told))
+    return 0 if all(record["status"] == "done" for record in told) else EXIT_FAILED
+
+
+def _step(slot: Slot, waiting: deque[Item], batch: Batch) -> dict[str, Any] | None:
+    """Drive one worker; returns the record of a photo that has just ended."""
+    try:
+        if slot.item is None:
+            if waiting:
+                slot.start(waiting.popleft(), batch)
+            return None
+        if slot.job is None or slot.job.poll() is JobState.RUNNING:
+            return None
+        record = slot.finish(batch)
+    except ReconstructionError as error:
+        record = {"photo": str(slot.item.photo), "status": "failed", "error": error.message, "hint": error.hint}
+    slot.item = None
+    return record
+
+
+def _refuse_existing(item: Item, batch: Batch) -> None:
+    existing = [name for kind in batch.formats if (batch.folder / (name := f"{item.stem}.{kind}")).exists()]
+    if existing and not batch.overwrite:
+        raise OutputError(f"'{existing[0]}' is already in '{batch.folder}'.", "Add --overwrite to replace it.")
+
+
+def _photos_in(folder: Path) -> list[Path]:
+    try:
+        found = sorted(path for path in folder.iterdir() if path.suffix.lower() in PHOTO_SUFFIXES)
+    except OSError as error:
+        raise UsageError(f"Folder '{folder}' cannot be read ({error.strerror}).", "Check its permissions.") from error
+    if not found:
+        raise UsageError(f"Folder '{folder}' holds no photo.", f"Photos end in {', '.join(PHOTO_SUFFIXES)}.")
+    return found
+
+
+@contextmanager
+def own_stdout() -> Iterator[TextIO]:
+    """Standard output for results alone: what Blender and its exporters print goes to standard error meanwhile."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with os.fdopen(os.dup(kept), "w", encoding="utf-8") as results:
+            yield results
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+def _line(record: dict[str, Any]) -> str:
+    name = Path(record["photo"]).name
+    if record["status"] == "failed":
+        return f"{name}: {record['error']} {record['hint']}"
+    return f"{name}: {record['faces']:,} faces in {record['seconds']:.1f} s"
+
+
+def _table(records: Sequence[dict[str, Any]]) -> str:
+    """A line per photo."""
+    width = max(len(Path(record["photo"]).name) for record in records)
+    lines = [f"{'photo':<{width}}  {'status':<6}  {'faces':>9}  {'islands':>7}  {'seconds':>7}"]
+    for record in records:
+        start = f"{Path(record['photo']).name:<{width}}  {record['status']:<6}"
+        if record["status"] == "done":
+            lines.append(f"{start}  {record['faces']:>9,}  {record['islands']:>7,}  {record['seconds']:>7.1f}")
+        else:
+            lines.append(f"{start}  {record['error']}")
+    return "\n".join(lines)
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _in_range(lower: int, upper: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        value = int(text)
+        if not lower <= value <= upper:
+            raise argparse.ArgumentTypeError(f"{value} is not between {lower} and {upper}")
+        return value
+
+    parse.__name__ = "number"
+    return parse
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text} is not a length")
+    return value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value
+
+
+_commands: list[object] = []
+
+
+def register() -> None:
+    """Make ``blender --command image_to_3d`` known."""
+    _commands.append(bpy.utils.register_cli_command("image_to_3d", main))
+
+
+def unregister() -> None:
+    """Take it back."""
+    bpy.utils.unregister_cli_command(_commands.pop())

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Operators: gather arguments, hand a task to the engine, report."""
+
+from . import camera, cancel, cutout, diagnostics, reconstruct
+
+MODULES = (cancel, cutout, reconstruct, camera, diagnostics)
+
+
+def register() -> None:
+    """Register each module's classes."""
+    for module in MODULES:
+        module.register()
+
+
+def unregister() -> None:
+    """The exact reverse."""
+    for module in reversed(MODULES):
+        module.unregister()

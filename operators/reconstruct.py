@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a photo to a textured object: for the sidebar's button, for a file dropped on the viewport, and for scripts."""
+
+from pathlib import Path
+
+import bpy
+from bpy.props import EnumProperty, FloatProperty, IntProperty, StringProperty
+
+from ..engine import ENGINE
+from ..inference.bake import BakeSettings
+from ..inference.errors import PhotoError
+from ..inference.pipeline import Settings
+from ..inference.surface import SurfaceSettings
+from ..options import DEFAULT_QUALITY, PHOTO_SUFFIXES, QUALITIES, RESOLUTION_RANGE, TEXTURE_SIZES
+from ..properties import (
+    CUTOUT_ITEMS,
+    CUTOUT_TEXTS,
+    MASK_TEXTS,
+    PHOTO_STRENGTH_TEXTS,
+    QUALITY_ITEMS,
+    RESOLUTION_TEXTS,
+    SIZE_TEXTS,
+    SYSTEM_TEXTS,
+    TARGET_FACES_TEXTS,
+    TEXTURE_SIZE_TEXTS,
+    system_items,
+)
+from ..tasks import ReconstructTask
+from .arguments import cutout_settings, scene_settings
+from .photo_file import photo_file
+from .task_operator import TaskOperator
+
+
+class _ReconstructOperator(TaskOperator):
+    """What both operators below report."""
+
+    def report_done(self, _context: bpy.types.Context, task: ReconstructTask) -> None:
+        """One line, and a warning where something could be better."""
+        summary = task.summary
+        ENGINE.summary = summary
+        for warning in summary.warnings:
+            self.report({"WARNING"}, warning)
+        seconds = sum(summary.seconds.values())
+        self.report({"INFO"}, f"Reconstructed '{summary.object}': {summary.faces:,} faces in {seconds:.1f} s")
+
+
+class IMAGE_TO_3D_OT_reconstruct(_ReconstructOperator, bpy.types.Operator):
+    """Make a textured 3D object from a photo file"""
+
+    bl_idname = "image_to_3d.reconstruct"
+    bl_label = "Reconstruct Mesh from Photo"
+    # Without REGISTER: the redo panel would run the network again for every slider touched.
+    bl_options = {"UNDO"}
+
+    _is_browsing = False
+
+    filepath: StringProperty(
+        name="Photo", description="Photo of one object", subtype="FILE_PATH", options={"SKIP_SAVE", "HIDDEN"}
+    )
+    system: EnumProperty(**SYSTEM_TEXTS, items=system_items(), options={"SKIP_SAVE"})
+    cutout: EnumProperty(**CUTOUT_TEXTS, items=CUTOUT_ITEMS, options={"SKIP_SAVE"})
+    mask_path: StringProperty(**MASK_TEXTS, subtype="FILE_PATH", options={"SKIP_SAVE"})
+    quality: EnumProperty(
+        name="Quality",
+        description="How fine surface and texture are",
+        items=QUALITY_ITEMS,
+        default=DEFAULT_QUALITY,
+        options={"SKIP_SAVE"},
+    )
+    resolution: IntProperty(
+        name=RESOLUTION_TEXTS["name"],
+        description="Cells along the longest side; 0 takes the quality's own",
+        default=0,
+        min=0,
+        max=RESOLUTION_RANGE[1],
+        options={"SKIP_SAVE"},
+    )
+    texture_size: IntProperty(
+        name=TEXTURE_SIZE_TEXTS["name"],
+        description="Pixels along each side of the maps; 0 takes the quality's own",
+        default=0,
+        min=0,
+        max=TEXTURE_SIZES[-1],
+        options={"SKIP_SAVE"},
+    )
+    target_faces: IntProperty(**TARGET_FACES_TEXTS, default=0, min=0, options={"SKIP_SAVE"})
+    photo_strength: FloatProperty(
+        **PHOTO_STRENGTH_TEXTS, default=1.0, min=0.0, max=1.0, subtype="FACTOR", options={"SKIP_SAVE"}
+    )
+    size: FloatProperty(**SIZE_TEXTS, default=1.0, min=0.001, subtype="DISTANCE", options={"SKIP_SAVE"})
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """A dropped file starts at once, with the sidebar's settings; without a file, the file browser opens."""
+        if not self.filepath:
+            self._is_browsing = True
+            context.window_manager.fileselect_add(self)
+            return {"RUNNING_MODAL"}
+        self._take_scene_settings(context)
+        return super().invoke(context, event)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Block; but after the file browser, start anew with the chosen file so that the window lives on."""
+        if self._is_browsing:
+            bpy.ops.image_to_3d.reconstruct("INVOKE_DEFAULT", filepath=self.filepath)
+            # Not FINISHED: that would be an undo step of its own in which nothing has happened.
+            return {"CANCELLED"}
+        return super().execute(context)
+
+    def create_task(self, _context: bpy.types.Context) -> ReconstructTask:
+        """By the operator's own arguments alone."""
+        if not self.filepath:
+            raise PhotoError("No photo is given.", "Pass its path as 'filepath'.")
+        quality = QUALITIES[self.quality]
+        settings = Settings(
+            system=self.system,
+            cutout=cutout_settings(self.cutout, self.mask_path),
+            surface=SurfaceSettings(
+                resolution=max(self.resolution, RESOLUTION_RANGE[0]) if self.resolution else quality.resolution,
+                target_faces=self.target_faces or None,
+            ),
+            bake=BakeSettings(
+                texture_size=self.texture_size or quality.texture_size, photo_strength=self.photo_strength
+            ),
+        )
+        return ReconstructTask(Path(bpy.path.abspath(self.filepath)), settings, self.size)
+
+    def _take_scene_settings(self, context: bpy.types.Context) -> None:
+        """What the caller did not set comes from the sidebar."""
+        settings = context.scene.image_to_3d
+        for name in ("system", "cutout", "mask_path", "resolution", "target_faces", "photo_strength", "size"):
+            if not self.properties.is_property_set(name):
+                setattr(self, name, getattr(settings, name))
+        if not self.properties.is_property_set("texture_size"):
+            self.texture_size = int(settings.texture_size)
+
+
+class IMAGE_TO_3D_OT_reconstruct_photo(_ReconstructOperator, bpy.types.Operator):
+    """Make a textured 3D object from the photo chosen above"""
+
+    bl_idname = "image_to_3d.reconstruct_photo"
+    bl_label = "Reconstruct from Image"
+    bl_options = {"UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Grey without a photo, and says so."""
+        if context.scene.image_to_3d.photo is None:
+            cls.poll_message_set("No photo is chosen. Open one above, or drop a photo on the viewport")
+            return False
+        return super().poll(context)
+
+    def create_task(self, context: bpy.types.Context) -> ReconstructTask:
+        """By the sidebar's settings."""
+        settings = context.scene.image_to_3d
+        return ReconstructTask(photo_file(settings.photo), scene_settings(settings), settings.size)
+
+
+class IMAGE_TO_3D_FH_photo(bpy.types.FileHandler):
+    """One more choice among Blender's own for an image dropped on the 3D viewport."""
+
+    bl_idname = "IMAGE_TO_3D_FH_photo"
+    bl_label = "Reconstruct Mesh from Photo"
+    bl_import_operator = "image_to_3d.reconstruct"
+    bl_file_extensions = ";".join(PHOTO_SUFFIXES)
+
+    @classmethod
+    def poll_drop(cls, context: bpy.types.Context) -> bool:
+        """Only in the 3D viewport."""
+        return context.area is not None and context.area.type == "VIEW_3D"
+
+
+register, unregister = bpy.utils.register_classes_factory(
+    (IMAGE_TO_3D_OT_reconstruct, IMAGE_TO_3D_OT_reconstruct_photo, IMAGE_TO_3D_FH_photo)
+)

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One way to run a task from an operator: modal in a window, blocking from scripts and in background."""
+
+import logging
+from typing import Any
+
+import bpy
+
+from ..engine import ENGINE, Task
+from ..inference.errors import Cancelled, ReconstructionError
+from ..jobs import JobState
+from ..preferences import user_settings
+
+TICK_SECONDS = 0.05
+"""How often the timer looks for messages; an artist sees a bar that moves 20 times a second as smooth."""
+
+_log = logging.getLogger(__name__)
+
+
+class ModalDisplay:
+    """What a window shows while a job runs: the timer that drives it and the status bar's text."""
+
+    def __init__(self, context: bpy.types.Context) -> None:
+        self._shown: tuple[str, int] | None = None
+        self._timer = context.window_manager.event_timer_add(TICK_SECONDS, window=context.window)
+
+    def update(self, context: bpy.types.Context) -> None:
+        """Redraw, only when something changed."""
+        job = ENGINE.job
+        if job is None:
+            return
+        shown = (job.stage, round(ENGINE.fraction * 100))
+        if shown != self._shown:
+            self._shown = shown
+            context.workspace.status_text_set(f"Image to 3D: {shown[0]}, {shown[1]} %     Esc: Cancel")
+            redraw_sidebars()
+
+    def remove(self) -> None:
+        """Take all of it away; also called while a file is being loaded."""
+        bpy.context.window_manager.event_timer_remove(self._timer)
+        for workspace in bpy.data.workspaces:
+            workspace.status_text_set(None)
+        redraw_sidebars()
+
+
+def redraw_sidebars() -> None:
+    """Ask all 3D viewports for a redraw of their sidebar alone; the scene itself has not changed."""
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "VIEW_3D":
+                for region in area.regions:
+                    if region.type == "UI":
+                        region.tag_redraw()
+
+
+def runs_in_window(context: bpy.types.Context) -> bool:
+    """Whether there is an event loop that would call a modal operator."""
+    return not bpy.app.background and context.window is not None
+
+
+class TaskOperator:
+    """Base of operators that run one task; subclasses say which and what to report."""
+
+    _task: Task[Any]
+    _display: ModalDisplay
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        """Grey while a task is in progress, and says so."""
+        if ENGINE.is_busy:
+            cls.poll_message_set("A reconstruction is in progress. Wait for it or cancel it")
+            return False
+        return True
+
+    def create_task(self, context: bpy.types.Context) -> Task[Any]:
+        """The task by the operator's arguments; raises ``ReconstructionError`` where they make no sense."""
+        raise NotImplementedError
+
+    def report_done(self, context: bpy.types.Context, task: Task[Any]) -> None:
+        """Tell what was made."""
+        raise NotImplementedError
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Block until the task is done."""
+        try:
+            task = self.create_task(context)
+            ENGINE.run(task, context)
+        except ReconstructionError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        except Cancelled:
+            self.report({"INFO"}, "Cancelled. Nothing was changed")
+            return {"CANCELLED"}
+        self.report_done(context, task)
+        return {"FINISHED"}
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        """Start the task and let the window live on."""
+        if not runs_in_window(context):
+            return self.execute(context)
+        try:
+            self._task = self.create_task(context)
+            ENGINE.begin(self._task, user_settings(context))
+        except ReconstructionError as error:
+            ENGINE.failure = error
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        self._display = ModalDisplay(context)
+        ENGINE.on_end = self._display.remove
+        context.window_manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """Drive the job on timer events; everything else is the artist's, except Esc."""
+        if ENGINE.job is None:
+            return {"CANCELLED"}
+        if event.type == "ESC" and event.value == "PRESS":
+            ENGINE.cancel()
+            return {"RUNNING_MODAL"}
+        if event.type != "TIMER":
+            return {"PASS_THROUGH"}
+        try:
+            if ENGINE.job.poll() is JobState.RUNNING:
+                self._display.update(context)
+                return {"PASS_THROUGH"}
+            ENGINE.end(self._task, context)
+        except ReconstructionError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        except Cancelled:
+            self.report({"INFO"}, "Cancelled. Nothing was changed")
+            return {"CANCELLED"}
+        except Exception:
+            # A bug, not a foreseen failure: clean up so that Blender stays usable, then let Blender show the traceback.
+            ENGINE.shutdown()
+            raise
+        self.report_done(context, self._task)
+        return {"FINISHED"}
+
+    def cancel(self, _context: bpy.types.Context) -> None:
+        """Blender ends the operator itself: it quits or loads a file."""
+        ENGINE.shutdown()

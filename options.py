@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What can be chosen, for the sidebar, scripts and the command line alike."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What a preset stands for.
+
+    Attributes:
+        label: as the artist reads it.
+        description: one sentence for a tooltip, without its full stop.
+        resolution: cells along the longest side of the surface's grid.
+        texture_size: pixels along a side of the maps.
+    """
+
+    label: str
+    description: str
+    resolution: int
+    texture_size: int
+
+
+QUALITIES = {
+    "DRAFT": Quality("Draft", "A quick look: coarse surface, 1K texture", 96, 1024),
+    "STANDARD": Quality("Standard", "Medium surface, 2K texture", 192, 2048),
+    "HIGH": Quality("High", "Fine surface, 4K texture; takes several times as long", 320, 4096),
+}
+"""Presets by identifier, coarsest first."""
+
+DEFAULT_QUALITY = "STANDARD"
+TEXTURE_SIZES = (512, 1024, 2048, 4096)
+RESOLUTION_RANGE = (32, 512)
+
+PHOTO_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".avif", ".bmp")
+"""Files taken for photos in a folder, and offered to reconstruct when dropped on the viewport."""

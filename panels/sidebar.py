@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The tab "Image to 3D" in the 3D viewport's sidebar."""
+
+import textwrap
+
+import bpy
+
+from ..cutout_preview import PREVIEW
+from ..engine import ENGINE
+from ..operators.cutout import preview_key
+
+MAX_LINE = 44
+"""Characters of a message per line at the sidebar's usual width; labels do not wrap by themselves."""
+
+
+class SidebarPanel:
+    """Where all our panels are."""
+
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Image to 3D"
+
+
+class IMAGE_TO_3D_PT_main(SidebarPanel, bpy.types.Panel):
+    """From the photo to the button."""
+
+    bl_idname = "IMAGE_TO_3D_PT_main"
+    bl_label = "Image to 3D"
+
+    def draw_header_preset(self, _context: bpy.types.Context) -> None:
+        """The way to the preferences."""
+        self.layout.operator("image_to_3d.open_preferences", text="", icon="PREFERENCES", emboss=False)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Photo, cut-out, system, quality, size; then the button, or the progress of the job."""
+        layout = self.layout
+        settings = context.scene.image_to_3d
+        layout.template_ID(settings, "photo", open="image.open")
+        _draw_cutout(layout, settings)
+        column = layout.column()
+        column.use_property_split = True
+        column.use_property_decorate = False
+        column.prop(settings, "system")
+        column.prop(settings, "quality")
+        column.prop(settings, "size")
+        status = context.window_manager.image_to_3d
+        if status.is_running:
+            layout.progress(factor=status.fraction, text=status.stage or "Starting")
+            layout.operator("image_to_3d.cancel", icon="X")
+        else:
+            button = layout.row()
+            button.scale_y = 1.6
+            button.operator("image_to_3d.reconstruct_photo", icon="MESH_MONKEY")
+
+
+class IMAGE_TO_3D_PT_detail(SidebarPanel, bpy.types.Panel):
+    """The numbers behind the quality."""
+
+    bl_idname = "IMAGE_TO_3D_PT_detail"
+    bl_parent_id = "IMAGE_TO_3D_PT_main"
+    bl_label = "Detail"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Resolution, texture size, target faces, photo strength."""
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        settings = context.scene.image_to_3d
+        for name in ("resolution", "texture_size", "target_faces", "photo_strength"):
+            layout.prop(settings, name)
+
+
+class IMAGE_TO_3D_PT_result(SidebarPanel, bpy.types.Panel):
+    """What was made last, or why nothing was."""
+
+    bl_idname = "IMAGE_TO_3D_PT_result"
+    bl_parent_id = "IMAGE_TO_3D_PT_main"
+    bl_label = "Result"
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        """Only when there is something to tell."""
+        return not ENGINE.is_busy and (ENGINE.failure is not None or _summary_stands())
+
+    def draw(self, _context: bpy.types.Context) -> None:
+        """The failure and what to do about it, or counts and times."""
+        if ENGINE.failure is not None:
+            _draw_failure(self.layout.column(align=True))
+        elif _summary_stands():
+            _draw_summary(self.layout)
+
+
+def _draw_cutout(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
+    column = layout.column()
+    column.use_property_split = True
+    column.use_property_decorate = False
+    column.prop(settings, "cutout")
+    if settings.cutout == "MASK":
+        column.prop(settings, "mask_path")
+    icon = PREVIEW.icon(preview_key(settings))
+    if icon is not None:
+        layout.template_icon(icon_value=icon, scale=9.0)
+    layout.operator("image_to_3d.preview_cutout", icon="IMAGE_ALPHA")
+
+
+def _summary_stands() -> bool:
+    """Whether the object last made is still there: it may have been undone or deleted."""
+    return ENGINE.summary is not None and ENGINE.summary.object in bpy.data.objects
+
+
+def _draw_failure(column: bpy.types.UILayout) -> None:
+    failure = ENGINE.failure
+    column.alert = True
+    for number, line in enumerate(wrap(failure.message)):
+        column.label(text=line, icon="ERROR" if number == 0 else "BLANK1")
+    hint = column.column(align=True)
+    hint.alert = False
+    for line in wrap(failure.hint):
+        hint.label(text=line, icon="BLANK1")
+    column.operator("image_to_3d.copy_diagnostics", icon="COPYDOWN")
+
+
+def _draw_summary(layout: bpy.types.UILayout) -> None:
+    summary = ENGINE.summary
+    column = layout.column(align=True)
+    column.label(text=summary.object, icon="OUTLINER_OB_MESH")
+    column.label(text=f"{summary.faces:,} faces, {summary.islands:,} UV islands")
+    for warning in summary.warnings:
+        for number, line in enumerate(wrap(warning)):
+            column.label(text=line, icon="INFO" if number == 0 else "BLANK1")
+    times = layout.column(align=True)
+    for stage, seconds in summary.seconds.items():
+        row = times.row()
+        row.label(text=stage)
+        value = row.row()
+        value.alignment = "RIGHT"
+        value.label(text=f"{seconds:.2f} s")
+    layout.operator("image_to_3d.view_camera", icon="VIEW_CAMERA")
+
+
+def wrap(text: str) -> list[str]:
+    """Break a sentence into lines that fit the sidebar."""
+    return textwrap.wrap(text, MAX_LINE, break_long_words=True)
+
+
+register, unregister = bpy.utils.register_classes_factory(
+    (IMAGE_TO_3D_PT_main, IMAGE_TO_3D_PT_detail, IMAGE_TO_3D_PT_result)
+)

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a reconstruction to an object in the scene: everything is made, or nothing."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+
+from ..inference.pipeline import Reconstruction
+from .camera import create_camera, match_render
+from .images import create_photo
+from .material import create_material
+from .mesh import create_mesh
+from .placement import Placement
+from .stored_code import store_code
+
+CREATED_TYPES = ("objects", "meshes", "materials", "images", "cameras", "collections")
+"""Collections of ``bpy.data`` that building adds to."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """The names of what was made; names outlive undo and file loading, references to data-blocks do not.
+
+    Attributes:
+        object: the textured object.
+        camera: the camera matched to the photo, its child.
+        collection: holds both.
+    """
+
+    object: str
+    camera: str
+    collection: str
+
+
+def build(context: bpy.types.Context, reconstruction: Reconstruction, photo_path: Path, size: float) -> Built:
+    """Put a reconstruction into the scene, standing at the 3D cursor and facing -Y.
+
+    The object becomes the selected and active one. A scene without a camera gets the matched one as its camera; a
+    scene that has one keeps it.
+
+    Args:
+        context: with the scene and view layer to build in.
+        reconstruction: what the engine returned.
+        photo_path: the photo, packed as the camera's background.
+        size: longest side, Blender units.
+
+    Raises:
+        PhotoError: the photo cannot be read any more. Nothing has been made.
+    """
+    scene, name = context.scene, reconstruction.name
+    placement = Placement.standing(reconstruction.surface.vertices, size)
+    with all_or_nothing():
+        vertices = placement.to_local(reconstruction.surface.vertices)
+        mesh = create_mesh(name, vertices, reconstruction.surface.faces, reconstruction.uvs)
+        mesh.materials.append(create_material(name, reconstruction.maps))
+        made = bpy.data.objects.new(name, mesh)
+        # The cursor's rotation is left alone on purpose: the object stands on the ground and faces -Y.
+        made.location = scene.cursor.location
+        store_code(made, reconstruction.code.to_bytes(), placement)
+        code = reconstruction.code
+        camera = create_camera(f"{name} camera", code.camera, code.window, placement, create_photo(photo_path))
+        camera.parent = made
+        collection = bpy.data.collections.new(name)
+        collection.objects.link(made)
+        collection.objects.link(camera)
+        scene.collection.children.link(collection)
+        if scene.camera is None:
+            match_render(scene, camera, code.window.photo_width, code.window.photo_height)
+        _make_active(context, made)
+    return Built(made.name, camera.name, collection.name)
+
+
+@contextmanager
+def all_or_nothing() -> Iterator[None]:
+    """Remove every data-block made inside the block if it ends with an exception."""
+    before = {block.session_uid for kind in CREATED_TYPES for block in getattr(bpy.data, kind)}
+    try:
+        yield
+    except BaseException:
+        made = [block for kind in CREATED_TYPES for block in getattr(bpy.data, kind) if block.session_uid not in before]
+        bpy.data.batch_remove(made)
+        raise
+
+
+def _make_active(context: bpy.types.Context, made: bpy.types.Object) -> None:
+    """Select it alone and make it active, also where the viewport shows a local view."""
+    space = context.space_data
+    if space is not None and space.type == "VIEW_3D" and space.local_view:
+        made.local_view_set(space, True)
+    for other in context.view_layer.objects.selected:
+        other.select_set(False)
+    made.select_set(True)
+    context.view_layer.objects.active = made

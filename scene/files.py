@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writing a reconstructed object to files, for batches."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import bpy
+
+from ..inference.errors import OutputError
+
+
+def write_files(
+    context: bpy.types.Context, target: bpy.types.Object, folder: Path, stem: str, formats: Iterable[str]
+) -> dict[str, Path]:
+    """Write the object in each format. Files appear complete or not at all: they are moved in when all are written.
+
+    The .blend holds the whole present file, the other formats the object alone, without its camera.
+
+    Args:
+        context: whose view layer holds the object.
+        target: the object.
+        folder: an existing folder.
+        stem: file names without their suffix.
+        formats: keys of ``WRITERS``.
+
+    Returns:
+        The main file of each format.
+
+    Raises:
+        OutputError: a file could not be written; nothing is left behind.
+    """
+    for other in context.view_layer.objects:
+        other.select_set(other == target)
+    context.view_layer.objects.active = target
+    try:
+        with tempfile.TemporaryDirectory(prefix=".image_to_3d_", dir=folder) as staging:
+            names = {kind: f"{stem}.{kind}" for kind in formats}
+            for kind, name in names.items():
+                _write(kind, target, Path(staging) / name)
+            _move_all(Path(staging), folder)
+    except (OSError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
+        raise OutputError(
+            f"'{stem}' could not be written to '{folder}' ({reason}).",
+            "Check the folder's permissions and the free space on its disk.",
+        ) from error
+    return {kind: folder / name for kind, name in names.items()}
+
+
+def make_folder(folder: Path) -> None:
+    """Make an output folder and prove that it can be written to.
+
+    Raises:
+        OutputError: it cannot.
+    """
+    probe = folder / ".image_to_3d_probe"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OutputError(
+            f"Nothing can be written to '{folder}' ({error.strerror}).", "Choose another output folder."
+        ) from error
+
+
+def _write(kind: str, target: bpy.types.Object, path: Path) -> None:
+    WRITERS[kind](target, path)
+    # Some exporters only print their failure.
+    if not path.is_file() or path.stat().st_size == 0:
+        raise OSError(f"the {kind} exporter wrote nothing")
+
+
+def _move_all(source: Path, folder: Path) -> None:
+    for path in sorted(source.rglob("*")):
+        if path.is_file():
+            place = folder / path.relative_to(source)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(path, place)
+
+
+def _write_blend(_target: bpy.types.Object, path: Path) -> None:
+    bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True, compress=True)
+
+
+def _write_glb(_target: bpy.types.Object, path: Path) -> None:
+    bpy.ops.export_scene.gltf(
+        filepath=str(path), export_format="GLB", use_selection=True, export_extras=False, export_cameras=False
+    )
+
+
+def _write_obj(target: bpy.types.Object, path: Path) -> None:
+    """The exporter copies image files but not packed images, so these are laid beside it first."""
+    images = _images(target)
+    before = {image.name: image.filepath_raw for image in images}
+    try:
+        for image in images:
+            file = path.with_name(f"{image.name}.png".replace(" ", "_"))
+            file.write_bytes(image.packed_file.data)
+            image.filepath_raw = str(file)
+        bpy.ops.wm.obj_export(
+            filepath=str(path), export_selected_objects=True, path_mode="STRIP", export_pbr_extensions=True
+        )
+    finally:
+        for image in images:
+            image.filepath_raw = before[image.name]
+
+
+def _write_fbx(_target: bpy.types.Object, path: Path) -> None:
+    bpy.ops.export_scene.fbx(
+        filepath=str(path), use_selection=True, object_types={"MESH"}, path_mode="COPY", embed_textures=True
+    )
+
+
+def _write_usd(_target: bpy.types.Object, path: Path) -> None:
+    bpy.ops.wm.usd_export(
+        filepath=str(path),
+        selected_objects_only=True,
+        export_cameras=False,
+        export_textures_mode="NEW",
+        export_custom_properties=False,
+    )
+
+
+WRITERS: dict[str, Callable[[bpy.types.Object, Path], None]] = {
+    "blend": _write_blend,
+    "glb": _write_glb,
+    "obj": _write_obj,
+    "fbx": _write_fbx,
+    "usd": _write_usd,
+}
+"""By format, which is also the file's suffix."""
+
+
+def _images(target: bpy.types.Object) -> list[bpy.types.Image]:
+    """The packed images of the object's materials."""
+    nodes = [node for slot in target.material_slots for node in slot.material.node_tree.nodes]
+    return [node.image for node in nodes if node.bl_idname == "ShaderNodeTexImage" and node.image.packed_file]

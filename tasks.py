@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the extension asks the engine for: how each task begins, and what its result becomes in Blender."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from .inference.cutout import CutoutSettings
+from .inference.pipeline import Reconstruction, Settings
+from .jobs import Host, Job
+from .scene.build import Built, build
+from .scene.mesh import count_islands
+from .scene.unwrap import unwrap
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What was made, for the panel and for batch reports.
+
+    Attributes:
+        object: name of the object; likewise ``camera`` and ``collection``.
+        vertices, faces, islands: counts; islands of the UV map.
+        seconds: wall time by stage, in order.
+        warnings: sentences about what could be better.
+    """
+
+    object: str
+    camera: str
+    collection: str
+    vertices: int
+    faces: int
+    islands: int
+    seconds: dict[str, float]
+    warnings: tuple[str, ...]
+
+
+class ReconstructTask:
+    """From a photo to an object in the scene.
+
+    Attributes:
+        summary: after ``finish``, what was made.
+    """
+
+    def __init__(self, photo_path: Path, settings: Settings, size: float) -> None:
+        self.photo_path = photo_path
+        self.settings = settings
+        self.size = size
+        self.summary: Summary | None = None
+
+    def begin(self, host: Host) -> Job[Reconstruction]:
+        """Send the photo's path and the settings."""
+        return host.reconstruct(self.photo_path, self.settings, unwrap)
+
+    def finish(self, context: bpy.types.Context, result: Reconstruction) -> None:
+        """Build the object."""
+        built = build(context, result, self.photo_path, self.size)
+        self.summary = summarise(result, built)
+
+
+class PreviewTask:
+    """The photo's cut-out, to be seen before running.
+
+    Attributes:
+        pixels: after ``finish``, (h, w, 4) uint8, row 0 at the top.
+    """
+
+    def __init__(self, photo_path: Path, settings: CutoutSettings) -> None:
+        self.photo_path = photo_path
+        self.settings = settings
+        self.pixels: NDArray[np.uint8] | None = None
+
+    def begin(self, host: Host) -> Job[NDArray[np.uint8]]:
+        """Send the photo's path and the settings."""
+        return host.preview_cutout(self.photo_path, self.settings)
+
+    def finish(self, _context: bpy.types.Context, result: NDArray[np.uint8]) -> None:
+        """Keep the picture; the scene is not touched."""
+        self.pixels = result
+
+
+def summarise(result: Reconstruction, built: Built) -> Summary:
+    """What a reconstruction became."""
+    return Summary(
+        object=built.object,
+        camera=built.camera,
+        collection=built.collection,
+        vertices=len(result.surface.vertices),
+        faces=len(result.surface.faces),
+        islands=count_islands(result.surface.faces, result.uvs),
+        seconds=dict(result.seconds),
+        warnings=tuple(result.warnings),
+    )

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The sidebar, drawn on a recording layout: whatever it names exists, and it shows what an artist needs to see."""
+
+from types import SimpleNamespace
+
+import bpy
+import numpy as np
+import pytest
+from image_to_3d.cutout_preview import ICON_SIZE, PREVIEW, icon_pixels
+from image_to_3d.engine import ENGINE
+from image_to_3d.inference.errors import PhotoError
+from image_to_3d.panels import sidebar as panels
+from image_to_3d.tasks import Summary
+
+
+class Layout:
+    """Writes down what is drawn; every property and operator named must exist."""
+
+    def __init__(self, drawn=None):
+        self.__dict__["drawn"] = [] if drawn is None else drawn
+
+    def __getattr__(self, name):
+        if name in ("column", "row", "box", "split"):
+            return lambda **_: Layout(self.drawn)
+        raise AttributeError(name)
+
+    def __setattr__(self, name, value):
+        assert name in bpy.types.UILayout.bl_rna.properties, f"a layout has no {name}"
+
+    def prop(self, data, name, **_):
+        assert name in data.bl_rna.properties
+        self.drawn.append(name)
+
+    def template_ID(self, data, name, *, open):  # noqa: N802, A002 - Blender's names
+        assert name in data.bl_rna.properties
+        assert open == "image.open"
+        self.drawn.append(name)
+
+    def operator(self, name, **_):
+        group, _, rest = name.partition(".")
+        getattr(getattr(bpy.ops, group), rest).get_rna_type()
+        self.drawn.append(name)
+
+    def template_icon(self, icon_value, scale):
+        self.drawn.append("icon")
+
+    def progress(self, factor, text):
+        assert 0 <= factor <= 1
+        self.drawn.append(f"progress {factor:.2f} {text}")
+
+    def label(self, text="", icon="NONE"):
+        assert icon in bpy.types.UILayout.bl_rna.functions["label"].parameters["icon"].enum_items
+        self.drawn.append(text)
+
+    def separator(self, **_):
+        pass
+
+
+def draw(panel):
+    layout = Layout()
+    panel.draw(SimpleNamespace(layout=layout), bpy.context)
+    return layout.drawn
+
+
+@pytest.fixture(autouse=True)
+def quiet_engine(extension):
+    yield
+    ENGINE.job = ENGINE.failure = ENGINE.summary = None
+    PREVIEW.clear()
+
+
+def test_the_main_panel_leads_from_the_photo_to_the_button():
+    drawn = draw(panels.IMAGE_TO_3D_PT_main)
+    wanted = ["photo", "cutout", "image_to_3d.preview_cutout", "system", "quality", "size"]
+    assert [name for name in drawn if name in wanted] == wanted
+    assert drawn[-1] == "image_to_3d.reconstruct_photo"
+    assert "mask_path" not in drawn
+
+
+def test_the_mask_is_asked_for_when_it_is_used():
+    bpy.context.scene.image_to_3d.cutout = "MASK"
+    assert "mask_path" in draw(panels.IMAGE_TO_3D_PT_main)
+
+
+def test_a_running_job_shows_its_stage_and_a_way_out():
+    ENGINE.job = SimpleNamespace(stage="Encoding the photo", fraction=0.5)
+    drawn = draw(panels.IMAGE_TO_3D_PT_main)
+    assert "progress 0.40 Encoding the photo" in drawn
+    assert drawn[-1] == "image_to_3d.cancel"
+    assert "image_to_3d.reconstruct_photo" not in drawn
+
+
+def test_progress_never_enters_a_saved_file(tmp_path):
+    ENGINE.job = SimpleNamespace(stage="Encoding the photo", fraction=0.5, cancel=lambda: None)
+    assert bpy.context.window_manager.image_to_3d.is_running
+    ENGINE.job = None
+    assert not bpy.context.window_manager.image_to_3d.is_running
+    assert bpy.context.window_manager.image_to_3d.stage == ""
+
+
+def test_the_detail_panel_is_folded_and_has_the_numbers():
+    assert panels.IMAGE_TO_3D_PT_detail.bl_options == {"DEFAULT_CLOSED"}
+    assert draw(panels.IMAGE_TO_3D_PT_detail) == ["resolution", "texture_size", "target_faces", "photo_strength"]
+
+
+def test_the_result_tells_what_was_made_as_long_as_it_is_there():
+    assert not panels.IMAGE_TO_3D_PT_result.poll(bpy.context)
+    target = bpy.data.objects.new("cup", None)
+    ENGINE.summary = Summary("cup", "cup camera", "cup", 10, 12345, 42, {"Unwrapping": 0.25}, ("Thin handle.",))
+    assert panels.IMAGE_TO_3D_PT_result.poll(bpy.context)
+    drawn = draw(panels.IMAGE_TO_3D_PT_result)
+    assert drawn[:3] == ["cup", "12,345 faces, 42 UV islands", "Thin handle."]
+    assert "0.25 s" in drawn
+    assert "image_to_3d.view_camera" in drawn
+    bpy.data.objects.remove(target)
+    assert not panels.IMAGE_TO_3D_PT_result.poll(bpy.context)
+
+
+def test_a_failure_shows_what_happened_and_what_to_do():
+    ENGINE.failure = PhotoError("'cup.png' is damaged or incomplete, so that nothing can be seen.", "Export it again.")
+    drawn = draw(panels.IMAGE_TO_3D_PT_result)
+    assert " ".join(drawn[:-1]).startswith("'cup.png' is damaged or incomplete, so that nothing can be seen. Export it")
+    assert max(map(len, drawn)) <= panels.MAX_LINE
+
+
+def test_preferences_draw(extension):
+    drawn = Layout()
+    preferences = extension.preferences.ImageTo3DPreferences
+    preferences.draw(SimpleNamespace(layout=drawn, bl_rna=preferences.bl_rna), bpy.context)
+    assert {"device", "threads", "idle_minutes", "ONNX Runtime found", "image_to_3d.copy_diagnostics"} <= set(
+        drawn.drawn
+    )
+
+
+def test_the_previews_picture_is_upright_square_and_shows_the_checkerboard():
+    pixels = np.zeros((100, 200, 4), np.uint8)
+    pixels[:50] = (255, 0, 0, 255)
+    icon = icon_pixels(pixels)
+    assert icon.shape == (ICON_SIZE, ICON_SIZE, 4)
+    assert icon.dtype == np.float32
+    middle = ICON_SIZE // 2
+    np.testing.assert_array_equal(icon[middle + 20, middle], [1, 0, 0, 1], err_msg="the photo's upper half")
+    assert icon[middle - 20, middle, 0] < 0.5
+    assert icon[middle - 20, middle, 3] == 1
+    assert icon[2, middle, 3] == 0, "beyond the photo"
+
+
+def test_a_preview_is_shown_for_its_own_photo_only(host, fake_job, sidebar):
+    from image_to_3d.jobs import JobState
+
+    host.jobs = [fake_job([JobState.DONE], result=np.full((20, 30, 4), 200, np.uint8))]
+    images = len(bpy.data.images)
+    assert bpy.ops.image_to_3d.preview_cutout() == {"FINISHED"}
+    assert len(bpy.data.images) == images, "a preview is no data-block"
+    assert "icon" in draw(panels.IMAGE_TO_3D_PT_main)
+    sidebar.cutout = "NONE"
+    assert "icon" not in draw(panels.IMAGE_TO_3D_PT_main)
