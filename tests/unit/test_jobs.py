@@ -245,6 +245,7 @@ def test_host_never_loads_onnxruntime() -> None:
 )
 def test_failure_is_told_and_the_next_job_works(host: Host, how: str, kind: type, sentence: str, hint: str) -> None:
     job = host.start(tasks.Fail(how))
+    pid = host.pid
     assert job.wait() is JobState.FAILED
     assert type(job.error) is kind
     assert sentence in job.error.message
@@ -254,7 +255,7 @@ def test_failure_is_told_and_the_next_job_works(host: Host, how: str, kind: type
     with pytest.raises(RuntimeError):
         _ = job.result
     _assert_only_session_is_left(host)
-    _assert_next_job_works(host)
+    assert (_assert_next_job_works(host) == pid) == (how in ("foreseen", "unexpected")), "only then it stays warm"
 
 
 def test_native_crash_leaves_its_stack_in_the_diagnostics(host: Host) -> None:
