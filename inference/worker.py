@@ -49,8 +49,8 @@ def _find_engine(search_paths: list[str], library_folders: list[str]) -> None:
     """Make the engine and its libraries importable. The one place of the extension that edits ``sys.path``.
 
     In isolated mode neither ``PYTHONPATH`` nor this file's folder is on the path, so the host names every folder it
-    imports from itself: those of the wheels, of NumPy and of OpenVDB. They come first, because the libraries the
-    extension was tested with must win over whatever else was installed into Blender's Python.
+    imports from itself: those of the wheels, of NumPy and of OpenVDB. They come first, so that the worker
+    uses the very libraries that the host found.
 
     The extension's root becomes a package without its ``__init__.py`` being run: that file needs ``bpy``.
     """

@@ -9,8 +9,9 @@ from pathlib import Path
 from ..inference.errors import WorkerError
 from ..inference.runtime import RuntimeSettings
 
-REQUIRED_MODULES = ("numpy", "PIL", "onnxruntime", "openvdb")
-"""What the worker imports; none of it is in the standard library."""
+REQUIRED_MODULES = ("onnxruntime", "PIL", "numpy", "openvdb")
+"""What the worker imports; none of it is in the standard library. Those the extension brings come first, so that their
+folder wins over whatever else was installed beside Blender's own modules."""
 
 
 @dataclass(frozen=True)
