@@ -20,7 +20,7 @@ MAX_PIXELS = 128_000_000
 The largest common cameras have about 102 million pixels."""
 
 MAX_SIDE = 3072
-"""Longest side kept, pixels: an object that fills two thirds of it still has the 2048 pixels that projection can use."""
+"""Longest side kept, pixels: an object that fills two thirds of it has the 2048 pixels that projection can use."""
 
 MIN_SIDE = 32
 """Shortest side accepted, pixels; below it there is nothing to reconstruct."""
