@@ -83,7 +83,7 @@ class Driver:
             obey(request, self)
             self.answered = request["number"]
 
-    def write(self, status: Any, is_running: bool) -> None:
+    def write(self, status: bpy.types.PropertyGroup | None, is_running: bool) -> None:
         """Everything that the other side may want to know."""
         state = {
             "answered": self.answered,
