@@ -14,13 +14,15 @@ Exit codes: 0 all photos are done, 1 at least one failed, 2 wrong arguments, 130
 """
 
 import argparse
+import ctypes
 import json
 import os
 import sys
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -269,9 +271,16 @@ def _step(slot: Slot, waiting: deque[Item], batch: Batch) -> dict[str, Any] | No
             return None
         record = slot.finish(batch)
     except ReconstructionError as error:
-        record = {"photo": str(slot.item.photo), "status": "failed", "error": error.message, "hint": error.hint}
+        record = _failure(slot.item, error.message, error.hint)
+    except Exception as error:  # noqa: BLE001 - a bug met with one photo must not stop the rest; it is told in full
+        _tell(traceback.format_exc())
+        record = _failure(slot.item, f"{type(error).__name__}: {error}", "Report this with the text above.")
     slot.item = None
     return record
+
+
+def _failure(item: Item, error: str, hint: str) -> dict[str, Any]:
+    return {"photo": str(item.photo), "status": "failed", "error": error, "hint": hint}
 
 
 def _refuse_existing(item: Item, batch: Batch) -> None:
@@ -293,16 +302,22 @@ def _photos_in(folder: Path) -> list[Path]:
 @contextmanager
 def own_stdout() -> Iterator[TextIO]:
     """Standard output for results alone: what Blender and its exporters print goes to standard error meanwhile."""
-    sys.stdout.flush()
+    _flush_stdout()
     kept = os.dup(1)
     os.dup2(2, 1)
     try:
-        with os.fdopen(os.dup(kept), "w", encoding="utf-8") as results:
+        with os.fdopen(os.dup(kept), "w", encoding="utf-8") as results, redirect_stdout(sys.stderr):
             yield results
     finally:
-        sys.stdout.flush()
+        _flush_stdout()
         os.dup2(kept, 1)
         os.close(kept)
+
+
+def _flush_stdout() -> None:
+    """Python's buffer and the C library's, in which Blender's own messages wait while standard output is a file."""
+    sys.stdout.flush()
+    ctypes.CDLL("ucrtbase" if sys.platform == "win32" else None).fflush(None)
 
 
 def _line(record: dict[str, Any]) -> str:

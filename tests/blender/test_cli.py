@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command line: what it prints, what it writes, and its exit code; with hosts that start no process."""
+
+import json
+import shutil
+from typing import ClassVar
+
+import bpy
+import pytest
+from image_to_3d import cli
+from image_to_3d.inference.cutout import CutoutMethod
+from image_to_3d.inference.errors import PhotoError
+from image_to_3d.jobs import JobState
+
+
+@pytest.fixture
+def photos(tmp_path, photo_path):
+    """A folder with two photos and a text file."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in ("a.png", "b.PNG"):
+        shutil.copy(photo_path, folder / name)
+    (folder / "notes.txt").write_text("no photo")
+    return folder
+
+
+@pytest.fixture
+def hosts(monkeypatch, fake_job, reconstruction):
+    """All hosts of a run; each gives one job after the other that succeeds, unless the test says otherwise."""
+
+    class Host:
+        made: ClassVar = []
+        running = 0
+        most_running = 0
+        failing: ClassVar = {}
+
+        def __init__(self, launch):
+            self.launch, self.asked, self.is_shut_down = launch, [], False
+            Host.made.append(self)
+
+        def reconstruct(self, photo, settings, unwrap):
+            self.asked.append((photo, settings))
+            Host.running += 1
+            Host.most_running = max(Host.most_running, Host.running)
+            error = Host.failing.get(photo.name)
+            job = fake_job([JobState.RUNNING, JobState.FAILED if error else JobState.DONE], reconstruction, error)
+            poll = job.poll
+
+            def counted():
+                state = poll()
+                if state is not JobState.RUNNING:
+                    Host.running -= 1
+                return state
+
+            job.poll = counted
+            return job
+
+        def shutdown(self):
+            self.is_shut_down = True
+
+    monkeypatch.setattr(cli, "Host", Host)
+    monkeypatch.setattr(cli, "create_launch", lambda settings, folder: settings)
+    yield Host
+    assert all(host.is_shut_down for host in Host.made), "no worker is left behind"
+
+
+def run(capfd, *arguments):
+    """Exit code, JSON lines of standard output, text of standard error."""
+    code = cli.main([str(argument) for argument in arguments])
+    captured = capfd.readouterr()
+    return code, [json.loads(line) for line in captured.out.splitlines()], captured.err
+
+
+def test_a_folder_becomes_files_and_a_json_line_each(hosts, photos, tmp_path, capfd):
+    out = tmp_path / "made" / "here"
+    code, records, errors = run(capfd, photos, "--output", out, "--format", "glb,blend")
+    assert code == 0
+    assert [record["photo"] for record in records] == [str(photos / "a.png"), str(photos / "b.PNG")]
+    for record, stem in zip(records, "ab", strict=True):
+        assert record["status"] == "done"
+        assert record["files"] == {kind: str(out / f"{stem}.{kind}") for kind in ("glb", "blend")}
+        assert (record["faces"], record["islands"], record["warnings"]) == (6, 6, [])
+        assert record["seconds_by_stage"] == {"Encoding the photo": 0.5}
+    assert sorted(path.name for path in out.iterdir()) == ["a.blend", "a.glb", "b.blend", "b.glb"]
+    assert "photo" in errors and "a.png" in errors, "a table for people"
+
+
+def test_each_file_holds_its_own_object_alone(hosts, photos, tmp_path, capfd):
+    run(capfd, photos, "--output", tmp_path, "--format", "blend")
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "b.blend"))
+    assert [item.name for item in bpy.data.objects if item.type == "MESH"] == ["ball"]
+
+
+def test_a_bad_photo_never_stops_the_rest(hosts, photos, tmp_path, capfd):
+    hosts.failing = {"a.png": PhotoError("'a.png' is damaged.", "Export it again.")}
+    code, records, errors = run(capfd, photos, "--output", tmp_path)
+    assert code == 1
+    assert records[0] == {
+        "photo": str(photos / "a.png"),
+        "status": "failed",
+        "error": "'a.png' is damaged.",
+        "hint": "Export it again.",
+    }
+    assert records[1]["status"] == "done"
+    assert not (tmp_path / "a.glb").exists()
+    assert (tmp_path / "b.glb").exists()
+    assert "'a.png' is damaged. Export it again." in errors
+
+
+def test_a_bug_met_with_one_photo_does_not_stop_the_rest_either(hosts, photos, tmp_path, capfd, monkeypatch):
+    real, calls = cli.write_files, []
+
+    def fail_once(*arguments):
+        calls.append(arguments)
+        return real(*arguments) if len(calls) > 1 else 1 / 0
+
+    monkeypatch.setattr(cli, "write_files", fail_once)
+    code, records, errors = run(capfd, photos, "--output", tmp_path)
+    assert code == 1
+    assert [record["status"] for record in records] == ["failed", "done"]
+    assert "ZeroDivisionError" in records[0]["error"]
+    assert "Traceback" in errors
+
+
+def test_photos_of_the_same_name_do_not_overwrite_each_other(hosts, photos, photo_path, tmp_path, capfd):
+    other = tmp_path / "other"
+    other.mkdir()
+    shutil.copy(photo_path, other / "A.png")
+    code, records, _ = run(capfd, photos, other / "A.png", "--output", tmp_path)
+    assert code == 0
+    assert len({record["files"]["glb"].lower() for record in records}) == 3
+
+
+def test_existing_results_are_kept_unless_told(hosts, photo_path, tmp_path, capfd):
+    (tmp_path / "ball.glb").write_text("precious")
+    code, records, _ = run(capfd, photo_path, "--output", tmp_path)
+    assert code == 1
+    assert "'ball.glb' is already in" in records[0]["error"]
+    assert "--overwrite" in records[0]["hint"]
+    assert (tmp_path / "ball.glb").read_text() == "precious"
+    code, _, _ = run(capfd, photo_path, "--output", tmp_path, "--overwrite")
+    assert code == 0
+    assert (tmp_path / "ball.glb").read_bytes()[:4] == b"glTF"
+
+
+def test_jobs_run_side_by_side_and_share_the_cores(hosts, photos, tmp_path, capfd):
+    code, records, _ = run(capfd, photos, "--output", tmp_path, "--jobs", 2, "--threads", 8)
+    assert code == 0
+    assert len(records) == 2
+    assert [len(host.asked) for host in hosts.made] == [1, 1]
+    assert hosts.most_running == 2
+    assert [host.launch.runtime.threads for host in hosts.made] == [4, 4]
+
+
+def test_one_job_runs_one_after_the_other(hosts, photos, tmp_path, capfd):
+    run(capfd, photos, "--output", tmp_path)
+    assert (len(hosts.made), hosts.most_running) == (1, 1)
+
+
+def test_options_reach_the_engine(hosts, photo_path, tmp_path, capfd):
+    run(
+        capfd, photo_path, "--output", tmp_path, "--quality", "high", "--resolution", 100, "--texture-size", 512,
+        "--target-faces", 900, "--photo-strength", 0.5, "--mask", photo_path, "--size", 0.2, "--device", "cpu",
+        "--format", "blend",
+    )  # fmt: skip
+    ((_, settings),) = hosts.made[0].asked
+    assert (settings.surface.resolution, settings.surface.target_faces) == (100, 900)
+    assert (settings.bake.texture_size, settings.bake.photo_strength) == (512, 0.5)
+    assert (settings.cutout.method, settings.cutout.mask_path) == (CutoutMethod.MASK, photo_path)
+    assert hosts.made[0].launch.runtime.device == "cpu"
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "ball.blend"))
+    assert max(bpy.data.objects["ball"].dimensions) == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--format", "glb,stl"], "no format 'stl'"),
+        (["--format", ","], "Choose from"),
+        (["--cutout", "mask"], "No mask is given"),
+        (["--size", "0"], "not a length"),
+        (["--resolution", "9999"], "not between"),
+        (["--photo-strength", "2"], "not between 0 and 1"),
+        (["--jobs", "0"], "not between"),
+    ],
+)
+def test_wrong_arguments_are_explained(hosts, photo_path, tmp_path, capfd, arguments, sentence):
+    code, records, errors = run(capfd, photo_path, "--output", tmp_path / "out", *arguments)
+    assert (code, records) == (2, [])
+    assert sentence in errors
+    assert hosts.made == []
+
+
+def test_an_empty_folder_is_a_wrong_argument(hosts, tmp_path, capfd):
+    (tmp_path / "empty").mkdir()
+    code, records, errors = run(capfd, tmp_path / "empty", "--output", tmp_path / "out")
+    assert (code, records) == (2, [])
+    assert "holds no photo" in errors
+
+
+def test_an_unwritable_output_is_told_before_any_work(hosts, photo_path, capfd):
+    code, records, errors = run(capfd, photo_path, "--output", "/proc/out")
+    assert (code, records) == (1, [])
+    assert "Nothing can be written to '/proc/out'" in errors
+    assert hosts.made == []
+
+
+def test_interrupting_shuts_the_workers_down(hosts, photo_path, tmp_path, capfd, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli.Slot, "finish", interrupt)
+    code, records, _ = run(capfd, photo_path, "--output", tmp_path)
+    assert (code, records) == (130, [])
+
+
+def test_the_command_is_known_to_blender(extension):
+    assert cli._commands
