@@ -2,7 +2,7 @@
 # Each target is one line that calls a script; tools/with_python.sh finds Python 3.11 and 3.13, the ones inside Blender.
 # Environments are made under build/ when first needed.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint test-unit test-blender test-package test-window format wheels package package-gpu bench clean
+.PHONY: help demo test lint typing test-unit test-blender test-package test-window format wheels package package-gpu bench clean
 
 PYTHON := @sh tools/with_python.sh
 RUN := $(PYTHON) tools/environments.py
@@ -30,6 +30,9 @@ test-package: ## build the zip, install it into an empty Blender, run it there
 
 test-window: ## a real Blender 5.2 with its window, mouse and keyboard (Linux, root)
 	$(PYTHON) tools/test.py window $(ARGS)
+
+typing: ## mypy alone
+	$(PYTHON) tools/test.py typing
 
 format: ## let ruff format everything
 	$(RUN) tools/format.py

@@ -21,6 +21,7 @@ from environments import BLENDERS, ROOT, EnvironmentProblem, available_pythons, 
 
 REPORTS = ROOT / "build" / "reports"
 TEST_PACKAGE = ROOT / "build" / "test-package"
+TIERS = ["lint", "unit", "blender", "package", "window"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +43,19 @@ class Suite:
 
     def lint(self) -> None:
         """Ruff, mypy and codespell, in one environment."""
-        for version, python in self._environments("lint", self.versions[:1]):
-            typing = ROOT / "build" / "typing"
-            typing.mkdir(parents=True, exist_ok=True)
-            link = typing / "image_to_3d"
-            if not link.is_symlink():
-                link.symlink_to(ROOT, target_is_directory=True)
+        for version, python in self._environments("lint", self._newest_first()[-1:]):
             tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
             self._run_command(f"ruff check ({version})", [python, "-m", "ruff", "check", "--quiet", "."])
             self._run_command(f"ruff format ({version})", [python, "-m", "ruff", "format", "--check", "--quiet", "."])
-            self._run_command(f"mypy ({version})", [python, "-m", "mypy"])
+            self._run_mypy(version, python)
             if tracked.returncode == 0:
                 files = tracked.stdout.splitlines()
                 self._run_command(f"codespell ({version})", [python, "-m", "codespell_lib", *files])
+
+    def typing(self) -> None:
+        """Mypy alone, for the commit hook."""
+        for version, python in self._environments("typing", self._newest_first()[-1:]):
+            self._run_mypy(version, python)
 
     def unit(self) -> None:
         """The engine and the jobs, with Blender hidden."""
@@ -74,7 +75,7 @@ class Suite:
 
     def window(self) -> None:
         """A real Blender with its window, mouse and keyboard."""
-        for version, python in self._environments("window", self.versions[-1:]):
+        for version, python in self._environments("window", self._newest_first()[:1]):
             if self._package_is_built(python):
                 self._run_pytest("gui", version, python, {"IMAGE_TO_3D_PACKAGE": str(TEST_PACKAGE)})
 
@@ -88,6 +89,18 @@ class Suite:
                 self._note(Outcome(f"{tier} ({version})", state, str(problem)))
             else:
                 yield version, python
+
+    def _newest_first(self) -> list[str]:
+        """The versions that can run here, or all where none can, so that the lack of both is noticed."""
+        return sorted(set(self.versions) & set(available_pythons()), reverse=True) or self.versions
+
+    def _run_mypy(self, version: str, python: Path) -> None:
+        """Mypy wants to find the package under its name, which the clone's folder need not have."""
+        link = ROOT / "build" / "typing" / "image_to_3d"
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if not link.is_symlink():
+            link.symlink_to(ROOT, target_is_directory=True)
+        self._run_command(f"mypy ({version})", [python, "-m", "mypy"])
 
     def _package_is_built(self, python: Path) -> bool:
         if list(TEST_PACKAGE.glob("*.zip")) and any(outcome.name == "build" for outcome in self.outcomes):
@@ -137,19 +150,18 @@ def _outcome_of(name: str, code: int, report: Path) -> Outcome:
 
 def main() -> int:
     """Run the tiers that were asked for, all by default."""
-    tiers = ["lint", "unit", "blender", "package", "window"]
     own, extra = _split(sys.argv[1:])
     parser = argparse.ArgumentParser(description="Run the tests, tier by tier.")
-    parser.add_argument("tiers", nargs="*", metavar="TIER", help=", ".join(tiers))
+    parser.add_argument("tiers", nargs="*", metavar="TIER", help=f"of {', '.join(TIERS)}; default: all")
     parser.add_argument("--python", choices=sorted(BLENDERS), help="only this one")
     options = parser.parse_args(own)
-    unknown = sorted(set(options.tiers) - set(tiers))
+    unknown = sorted(set(options.tiers) - {*TIERS, "typing"})
     if unknown:
-        parser.error(f"no such tier: {', '.join(unknown)}; there are {', '.join(tiers)}")
+        parser.error(f"no such tier: {', '.join(unknown)}; there are {', '.join(TIERS)}")
     REPORTS.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     suite = Suite([options.python] if options.python else list(BLENDERS), extra)
-    for tier in options.tiers or tiers:
+    for tier in options.tiers or TIERS:
         getattr(suite, tier)()
     print(f"\n=== Summary, {(time.monotonic() - started) / 60:.1f} minutes ===")
     for outcome in suite.outcomes:

@@ -16,7 +16,7 @@ INK = (40, 40, 44)
 GAP = 16
 
 
-def render_turntable(target: bpy.types.Object, views: int = 8, size: int = 384, samples: int = 24) -> list[Image.Image]:
+def render_turntable(target: bpy.types.Object, views: int = 8, size: int = 384, samples: int = 16) -> list[Image.Image]:
     """Cycles renders on the CPU, all around at equal steps, beginning with the front (-Y).
 
     Works in a scene of its own that shares only the object; nothing of it stays.
