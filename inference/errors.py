@@ -24,6 +24,10 @@ class ReconstructionError(Exception):
         return f"{self.message} {self.hint}"
 
 
+class SettingsError(ReconstructionError):
+    """A setting is out of its range."""
+
+
 class PhotoError(ReconstructionError):
     """The photo cannot be read, or is not one."""
 
@@ -48,5 +52,5 @@ class WorkerError(ReconstructionError):
     """The worker process died, stalled or answered nonsense."""
 
 
-class Cancelled(Exception):  # noqa: N818 - a request that was honoured, not an error
+class Cancelled(Exception):
     """The artist cancelled; nothing was changed."""

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The whole flow, from a photo to a textured surface.
+
+Start reading at ``reconstruct``: every stage is one call into the module that does it.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from .bake import BakeSettings, Maps, UVMesh, bake
+from .code import Code
+from .cutout import CutoutSettings, cut_out
+from .errors import SettingsError
+from .framing import frame
+from .monitor import Monitor, Stage
+from .photo import Photo, load_photo
+from .runtime import Runtime
+from .surface import Surface, SurfaceSettings, extract_surface
+from .systems import SystemCard, get_system, system_ids
+from .unwrap import unwrap
+
+RESOLUTION_RANGE = (32, 512)
+"""Cells along the longest side: coarser shows nothing, finer than any system's field."""
+
+TEXTURE_SIZE_RANGE = (256, 4096)
+"""Texels along a side."""
+
+PREVIEW_SIZE = 512
+"""Longest side of a cut-out's preview, pixels."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the artist can choose about a reconstruction.
+
+    Attributes:
+        system: id of the reconstruction system.
+        cutout: how the object is told from its background.
+        surface: how finely it is extracted.
+        bake: how it is textured.
+
+    Raises:
+        SettingsError: on construction, if a value is out of its range.
+    """
+
+    system: str = "pebble"
+    cutout: CutoutSettings = field(default_factory=CutoutSettings)
+    surface: SurfaceSettings = field(default_factory=SurfaceSettings)
+    bake: BakeSettings = field(default_factory=BakeSettings)
+
+    def __post_init__(self) -> None:
+        if self.system not in system_ids():
+            raise SettingsError(
+                f"There is no reconstruction system called '{self.system}'.",
+                f"Choose one of: {', '.join(system_ids())}.",
+            )
+        _check_range("resolution", self.surface.resolution, *RESOLUTION_RANGE)
+        _check_range("texture size", self.bake.texture_size, *TEXTURE_SIZE_RANGE)
+        _check_range("texture margin", self.bake.margin, 0, 64)
+        _check_range("strength of the photo", self.bake.photo_strength, 0, 1)
+        _check_range("smallest share of a separate part", self.surface.floater_share, 0, 1)
+        if self.surface.target_faces is not None:
+            _check_range("number of faces", self.surface.target_faces, 100, 5_000_000)
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """An object made from a photo, ready for Blender.
+
+    Attributes:
+        name: from the photo's file.
+        code: all that is needed to extract and bake again.
+        surface: quads in the object frame.
+        uvs: (m, 4, 2) float32, 0..1, one for each corner of each quad.
+        maps: the textures.
+        seconds: wall time by stage, in order.
+        warnings: sentences about what could be better.
+    """
+
+    name: str
+    code: Code
+    surface: Surface
+    uvs: NDArray[np.float32]
+    maps: Maps
+    seconds: dict[str, float]
+    warnings: tuple[str, ...]
+
+
+def reconstruct(photo_path: Path, settings: Settings, runtime: Runtime, monitor: Monitor) -> Reconstruction:
+    """Make a textured surface from a photo.
+
+    Args:
+        photo_path: the photo.
+        settings: the artist's choices.
+        runtime: runs the networks.
+        monitor: progress, warnings and cancellation.
+
+    Raises:
+        ReconstructionError: one of its kinds, by the stage that failed.
+        Cancelled: the monitor said so.
+    """
+    system = get_system(settings.system)
+    with monitor.stage(Stage.PHOTO):
+        photo = load_photo(photo_path, monitor)
+    with monitor.stage(Stage.CUTOUT):
+        mask = cut_out(photo, settings.cutout, runtime, monitor)
+        framed = frame(photo, mask, system.card.framing)
+    with monitor.stage(Stage.ENCODE):
+        code = system.encode(framed, runtime, monitor)
+        code = replace(code, provenance=_provenance(photo_path, photo, system.card, settings))
+    with monitor.stage(Stage.SURFACE):
+        shape = system.field(code)
+        surface = extract_surface(shape, settings.surface, monitor)
+    with monitor.stage(Stage.UNWRAP):
+        uvs = unwrap(surface.vertices, surface.faces, monitor)
+    with monitor.stage(Stage.BAKE):
+        maps = bake(code, shape, _triangulated(surface, uvs), settings.bake, monitor)
+    seconds = {stage.value: duration for stage, duration in monitor.seconds.items()}
+    return Reconstruction(photo.name, code, surface, uvs, maps, seconds, tuple(monitor.warnings))
+
+
+def preview_cutout(photo_path: Path, settings: CutoutSettings, runtime: Runtime, monitor: Monitor) -> NDArray[np.uint8]:
+    """What would be cut out: (h, w, 4) uint8, sRGB with straight alpha, at most PREVIEW_SIZE pixels.
+
+    Raises:
+        PhotoError, CutoutError, ModelError: as ``reconstruct``.
+        Cancelled: the monitor said so.
+    """
+    with monitor.stage(Stage.PHOTO):
+        photo = load_photo(photo_path, monitor)
+    with monitor.stage(Stage.CUTOUT):
+        mask = cut_out(photo, settings, runtime, monitor)
+    preview = Image.fromarray(photo.pixels)
+    preview.putalpha(Image.fromarray((mask * 255 + 0.5).astype(np.uint8)))
+    preview.thumbnail((PREVIEW_SIZE, PREVIEW_SIZE), Image.Resampling.BOX)
+    return np.array(preview)
+
+
+def extract_again(code: Code, settings: Settings, monitor: Monitor) -> Surface:
+    """The surface of a stored code, for example at another resolution; no network runs.
+
+    Raises:
+        ModelError: the code is of a system or version that is not here.
+        SurfaceError: there is no surface.
+        Cancelled: the monitor said so.
+    """
+    with monitor.stage(Stage.SURFACE):
+        return extract_surface(get_system(code.system).field(code), settings.surface, monitor)
+
+
+def bake_again(code: Code, mesh: UVMesh, settings: Settings, monitor: Monitor) -> Maps:
+    """The maps of a stored code for any mesh with UVs, such as the artist's own retopology; no network runs.
+
+    Raises:
+        ModelError: the code is of a system or version that is not here.
+        Cancelled: the monitor said so.
+    """
+    with monitor.stage(Stage.BAKE):
+        return bake(code, get_system(code.system).field(code), mesh, settings.bake, monitor)
+
+
+def _check_range(name: str, value: float, lowest: float, highest: float) -> None:
+    if not lowest <= value <= highest:
+        raise SettingsError(f"The {name} is {value}.", f"Choose a value from {lowest} to {highest}.")
+
+
+def _triangulated(surface: Surface, uvs: NDArray[np.float32]) -> UVMesh:
+    """Each quad as two triangles that keep its corners' UVs."""
+    corners = np.array([[0, 1, 2], [0, 2, 3]])
+    triangles = surface.faces[:, corners].reshape(-1, 3)
+    return UVMesh(surface.vertices, triangles, uvs[:, corners].reshape(-1, 3, 2))
+
+
+def _provenance(photo_path: Path, photo: Photo, card: SystemCard, settings: Settings) -> dict[str, str]:
+    """Where a code came from, kept with the object for good."""
+    return {
+        "photo_name": photo_path.name,
+        "photo_sha256": photo.sha256,
+        "system": card.name,
+        "system_version": card.version,
+        "weights_source": card.source,
+        "weights_licence": card.licence,
+        # The only values that JSON does not know are paths; a stored code does not tell where the artist keeps files.
+        "settings": json.dumps(asdict(settings), default=lambda path: path.name, sort_keys=True),
+    }
