@@ -8,13 +8,13 @@ from checkout import PACKAGE, load_extension
 
 
 def main() -> int:
-    """The command line's exit code, or a sentence where bpy is missing."""
+    """The command line's exit code; one sentence where bpy is missing."""
     try:
         load_extension()
-    except ImportError as missing:
-        sys.stderr.write(f"{missing}\n")
+    except ImportError as error:
+        print(error, file=sys.stderr)
         return 2
-    return importlib.import_module(f"{PACKAGE}.cli").main(sys.argv[1:])
+    return importlib.import_module(f"{PACKAGE}.cli").main()
 
 
 if __name__ == "__main__":
