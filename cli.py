@@ -32,13 +32,13 @@ import bpy
 from .engine import create_launch
 from .inference.bake import BakeSettings
 from .inference.cutout import CutoutMethod, CutoutSettings
-from .inference.errors import OutputError, ReconstructionError
-from .inference.pipeline import Settings
+from .inference.errors import OutputError, ReconstructionError, SettingsError
+from .inference.pipeline import RESOLUTION_RANGE, Settings
 from .inference.runtime import PROVIDERS, RuntimeSettings
 from .inference.surface import SurfaceSettings
 from .inference.systems import system_ids
 from .jobs import Host, Job, JobState
-from .options import DEFAULT_QUALITY, PHOTO_SUFFIXES, QUALITIES, RESOLUTION_RANGE, TEXTURE_SIZES
+from .options import DEFAULT_QUALITY, PHOTO_SUFFIXES, QUALITIES, TEXTURE_SIZES
 from .preferences import UserSettings
 from .scene.files import WRITERS, make_folder, write_files
 from .tasks import ReconstructTask
@@ -135,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return run(items, batch, launch_settings(options), options.jobs, results)
         except ReconstructionError as error:
             _tell(str(error))
-            return EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED
+            return EXIT_USAGE if isinstance(error, UsageError | SettingsError) else EXIT_FAILED
         except KeyboardInterrupt:
             _tell("Interrupted.")
             return EXIT_INTERRUPTED
@@ -163,7 +163,7 @@ def create_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--texture-size", type=int, choices=TEXTURE_SIZES, help="instead of the quality's own")
     parser.add_argument(
-        "--target-faces", type=_in_range(4, 10**8), metavar="N", help="reduce the surface to about N quads"
+        "--target-faces", type=_in_range(100, 5_000_000), metavar="N", help="reduce the surface to about N quads"
     )
     parser.add_argument("--size", type=_positive, default=1.0, metavar="METRES", help="longest side (default: 1)")
     parser.add_argument("--photo-strength", type=_share, default=1.0, metavar="0..1", help="of the projected photo")

@@ -30,7 +30,6 @@ QUALITIES = {
 
 DEFAULT_QUALITY = "STANDARD"
 TEXTURE_SIZES = (512, 1024, 2048, 4096)
-RESOLUTION_RANGE = (32, 512)
 
 PHOTO_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".avif", ".bmp")
 """Files taken for photos in a folder, and offered to reconstruct when dropped on the viewport."""

@@ -6,8 +6,9 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, Po
 
 from .engine import ENGINE
 from .inference.cutout import CutoutMethod
+from .inference.pipeline import RESOLUTION_RANGE
 from .inference.systems import get_system, system_ids
-from .options import DEFAULT_QUALITY, QUALITIES, RESOLUTION_RANGE, TEXTURE_SIZES
+from .options import DEFAULT_QUALITY, QUALITIES, TEXTURE_SIZES
 
 DEFAULT = QUALITIES[DEFAULT_QUALITY]
 

@@ -8,12 +8,15 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from .inference.bake import Maps, UVMesh
+from .inference.code import Code
 from .inference.cutout import CutoutSettings
+from .inference.errors import OutputError
 from .inference.pipeline import Reconstruction, Settings
 from .jobs import Host, Job
-from .scene.build import Built, build
+from .scene.build import Built, all_or_nothing, build
+from .scene.material import create_material
 from .scene.mesh import count_islands
-from .scene.unwrap import unwrap
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class ReconstructTask:
 
     def begin(self, host: Host) -> Job[Reconstruction]:
         """Send the photo's path and the settings."""
-        return host.reconstruct(self.photo_path, self.settings, unwrap)
+        return host.reconstruct(self.photo_path, self.settings)
 
     def finish(self, context: bpy.types.Context, result: Reconstruction) -> None:
         """Build the object."""
@@ -79,6 +82,34 @@ class PreviewTask:
     def finish(self, _context: bpy.types.Context, result: NDArray[np.uint8]) -> None:
         """Keep the picture; the scene is not touched."""
         self.pixels = result
+
+
+class BakeTask:
+    """The maps of a stored code for a mesh of the artist's own, as its new material.
+
+    Attributes:
+        target: name of the mesh object; a name, because the artist goes on working meanwhile.
+    """
+
+    def __init__(self, target: str, code: Code, mesh: UVMesh, settings: Settings) -> None:
+        self.target = target
+        self.code = code
+        self.mesh = mesh
+        self.settings = settings
+
+    def begin(self, host: Host) -> Job[Maps]:
+        """Send code and mesh."""
+        return host.bake_again(self.code, self.mesh, self.settings)
+
+    def finish(self, _context: bpy.types.Context, result: Maps) -> None:
+        """Give the mesh a new material; its old ones leave the mesh but not the file."""
+        target = bpy.data.objects.get(self.target)
+        if target is None:
+            raise OutputError(f"'{self.target}' was deleted or renamed meanwhile.", "Bake again.")
+        with all_or_nothing():
+            material = create_material(self.target, result)
+        target.data.materials.clear()
+        target.data.materials.append(material)
 
 
 def summarise(result: Reconstruction, built: Built) -> Summary:

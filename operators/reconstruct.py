@@ -9,9 +9,9 @@ from bpy.props import EnumProperty, FloatProperty, IntProperty, StringProperty
 from ..engine import ENGINE
 from ..inference.bake import BakeSettings
 from ..inference.errors import PhotoError
-from ..inference.pipeline import Settings
+from ..inference.pipeline import RESOLUTION_RANGE, Settings
 from ..inference.surface import SurfaceSettings
-from ..options import DEFAULT_QUALITY, PHOTO_SUFFIXES, QUALITIES, RESOLUTION_RANGE, TEXTURE_SIZES
+from ..options import DEFAULT_QUALITY, PHOTO_SUFFIXES, QUALITIES, TEXTURE_SIZES
 from ..properties import (
     CUTOUT_ITEMS,
     CUTOUT_TEXTS,

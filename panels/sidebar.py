@@ -83,12 +83,29 @@ class IMAGE_TO_3D_PT_result(SidebarPanel, bpy.types.Panel):
         """Only when there is something to tell."""
         return not ENGINE.is_busy and (ENGINE.failure is not None or _summary_stands())
 
-    def draw(self, _context: bpy.types.Context) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
         """The failure and what to do about it, or counts and times."""
         if ENGINE.failure is not None:
             _draw_failure(self.layout.column(align=True))
         elif _summary_stands():
             _draw_summary(self.layout)
+            _draw_shading(self.layout, context)
+
+
+class IMAGE_TO_3D_PT_bake(SidebarPanel, bpy.types.Panel):
+    """Colours for the artist's own mesh."""
+
+    bl_idname = "IMAGE_TO_3D_PT_bake"
+    bl_parent_id = "IMAGE_TO_3D_PT_main"
+    bl_label = "Retopology"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, _context: bpy.types.Context) -> None:
+        """How to choose the two objects, and the button."""
+        column = self.layout.column(align=True)
+        for line in wrap("Select the reconstructed object, then your own mesh with UVs."):
+            column.label(text=line)
+        self.layout.operator("image_to_3d.bake", icon="RENDER_STILL")
 
 
 def _draw_cutout(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
@@ -139,11 +156,18 @@ def _draw_summary(layout: bpy.types.UILayout) -> None:
     layout.operator("image_to_3d.view_camera", icon="VIEW_CAMERA")
 
 
+def _draw_shading(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """Blender's own shading buttons: in Solid mode the texture that was just made is not seen."""
+    space = context.space_data
+    if space is not None and space.type == "VIEW_3D":
+        layout.row(align=True).prop(space.shading, "type", expand=True)
+
+
 def wrap(text: str) -> list[str]:
     """Break a sentence into lines that fit the sidebar."""
     return textwrap.wrap(text, MAX_LINE, break_long_words=True)
 
 
 register, unregister = bpy.utils.register_classes_factory(
-    (IMAGE_TO_3D_PT_main, IMAGE_TO_3D_PT_detail, IMAGE_TO_3D_PT_result)
+    (IMAGE_TO_3D_PT_main, IMAGE_TO_3D_PT_detail, IMAGE_TO_3D_PT_result, IMAGE_TO_3D_PT_bake)
 )

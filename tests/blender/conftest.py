@@ -71,8 +71,12 @@ class FakeHost:
         self.launch = launch
         return self
 
-    def reconstruct(self, photo_path, settings, unwrap):
+    def reconstruct(self, photo_path, settings):
         self.asked.append((photo_path, settings))
+        return self.jobs.pop(0)
+
+    def bake_again(self, code, mesh, settings):
+        self.asked.append((code, mesh, settings))
         return self.jobs.pop(0)
 
     def preview_cutout(self, photo_path, settings):

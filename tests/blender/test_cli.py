@@ -38,7 +38,7 @@ def hosts(monkeypatch, fake_job, reconstruction):
             self.launch, self.asked, self.is_shut_down = launch, [], False
             Host.made.append(self)
 
-        def reconstruct(self, photo, settings, unwrap):
+        def reconstruct(self, photo, settings):
             self.asked.append((photo, settings))
             Host.running += 1
             Host.most_running = max(Host.most_running, Host.running)
