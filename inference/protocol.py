@@ -10,7 +10,6 @@ Host to worker:
 
 ========  ==================================================================================
 job       ``job`` (number), ``task`` (name), ``value`` (tree; arrays in ``task.npz``)
-answer    ``job``, ``number``, ``value`` (tree; arrays in ``answer-<number>.npz``)
 cancel    ``job``: stop it as soon as possible
 ========  ==================================================================================
 
@@ -21,7 +20,6 @@ hello      first line of all: ``protocol``, ``python``, ``numpy``, ``onnxruntime
 status     ``job`` has been taken up
 progress   ``job``, ``stage``, ``fraction``
 warning    ``job``, ``sentence``
-request    ``job``, ``number``, ``name``, ``value`` (tree; arrays in ``request-<number>.npz``)
 error      ``job``, ``class``, ``message``, ``hint``, ``traceback``; without ``job``: no work is possible at all
 cancelled  ``job``
 done       ``job``, ``value`` (tree; arrays in ``result.npz``)

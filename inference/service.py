@@ -55,11 +55,10 @@ def serve(session_folder: Path, tasks_module: str, runtime_settings: str, idle_s
         channel.leave(protocol.EXIT_QUIET)
     channel.send("hello", **_introduce(runtime))
     while True:
-        message = channel.receive(idle_seconds or None)
+        message = channel.next_job(idle_seconds or None)
         if message is None:
             channel.leave(protocol.EXIT_QUIET)
-        if message["type"] == "job":  # whatever else is left here belongs to a job that has ended
-            _run_job(channel, message, tasks, runtime)
+        _run_job(channel, message, tasks, runtime)
 
 
 class Channel:
@@ -73,7 +72,7 @@ class Channel:
     def __init__(self, session_folder: Path) -> None:
         self.session_folder = session_folder
         self.cancelled = 0
-        self._inbox: queue.Queue[Message] = queue.Queue()
+        self._jobs: queue.Queue[Message] = queue.Queue()
         # Unbuffered: a message is one write of one whole line.
         self._messages = (session_folder / protocol.MESSAGES_FILE).open("ab", buffering=0)
 
@@ -89,7 +88,8 @@ class Channel:
                 message = json.loads(line)
                 if message["type"] == "cancel":
                     self.cancelled = message["job"]
-                self._inbox.put(message)
+                else:
+                    self._jobs.put(message)
         finally:
             self.leave(protocol.EXIT_QUIET, remove_folder=True)
 
@@ -103,10 +103,10 @@ class Channel:
         if written != len(line):
             self.leave(protocol.EXIT_NO_SPACE)
 
-    def receive(self, timeout: float | None) -> Message | None:
-        """The host's next message, or None if none came within ``timeout`` seconds (None: wait for ever)."""
+    def next_job(self, timeout: float | None) -> Message | None:
+        """The host's next ``job``, or None if none came within ``timeout`` seconds (None: wait for ever)."""
         try:
-            return self._inbox.get(timeout=timeout)
+            return self._jobs.get(timeout=timeout)
         except queue.Empty:
             return None
 
@@ -157,35 +157,6 @@ class WorkerMonitor(Monitor):
         return self._last_stage.value if self._last_stage is not None else "Starting"
 
 
-class Questions:
-    """The requests of one job to its host."""
-
-    def __init__(self, channel: Channel, job: int, monitor: Monitor) -> None:
-        self._channel = channel
-        self._job = job
-        self._monitor = monitor
-        self._folder = protocol.job_folder(channel.session_folder, job)
-        self._count = 0
-
-    def ask(self, name: str, value: Any, expected: Any) -> Any:  # noqa: ANN401 - see protocol.pack and unpack
-        """Send ``value`` to the host's answer of that name and wait for its result, of the type ``expected``.
-
-        Raises:
-            Cancelled: while waiting.
-            OutputError: the value cannot be written.
-            WorkerError: the answer is not of that type.
-        """
-        self._count += 1
-        tree = protocol.save(value, self._folder / f"request-{self._count}.npz")
-        self._channel.send("request", job=self._job, number=self._count, name=name, value=tree)
-        while True:
-            message = self._channel.receive(None)  # a cancel request wakes this up, too
-            if self._monitor.is_cancelled():
-                raise Cancelled
-            if message is not None and message["type"] == "answer" and message["number"] == self._count:
-                return protocol.load(expected, message["value"], self._folder / f"answer-{self._count}.npz")
-
-
 def _load_engine(tasks_module: str, runtime_settings: str) -> "tuple[Runtime, dict[str, type[Task[Any]]]]":
     from .runtime import Runtime, RuntimeSettings  # seconds on a cold disk; by now stdin is being read
 
@@ -215,7 +186,7 @@ def _run_job(channel: Channel, message: Message, tasks: "dict[str, type[Task[Any
     channel.send("status", job=job)
     try:
         task = protocol.load(tasks[message["task"]], message["value"], folder / "task.npz")
-        result = task.run(Context(runtime, monitor, Questions(channel, job, monitor).ask))
+        result = task.run(Context(runtime, monitor))
         tree = protocol.save(result, folder / "result.npz")
     except Cancelled:
         channel.send("cancelled", job=job)

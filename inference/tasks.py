@@ -4,7 +4,6 @@
 To let the worker do something new, write a frozen dataclass with a ``run`` method and name it in ``TASKS``.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -30,13 +29,10 @@ class Context:
     Attributes:
         runtime: the warm sessions.
         monitor: hears of progress and knows of cancellation.
-        ask: ``ask(name, value, expected)`` sends a value to the host and waits for its answer of the expected type;
-            raises ``Cancelled``.
     """
 
     runtime: Runtime
     monitor: Monitor
-    ask: Callable[[str, Any, Any], Any]
 
 
 class Task(Protocol[ResultT_co]):
@@ -49,19 +45,14 @@ class Task(Protocol[ResultT_co]):
 
 @dataclass(frozen=True)
 class Reconstruct:
-    """``pipeline.reconstruct``; the host answers the request ``unwrap``."""
+    """``pipeline.reconstruct``."""
 
     photo_path: Path
     settings: pipeline.Settings
 
     def run(self, context: Context) -> pipeline.Reconstruction:
         """From the photo to arrays; raises what the pipeline raises."""
-
-        def unwrap(surface: Surface) -> NDArray[np.float32]:
-            uvs: NDArray[np.float32] = context.ask("unwrap", surface, NDArray[np.float32])
-            return uvs
-
-        return pipeline.reconstruct(self.photo_path, self.settings, unwrap, context.runtime, context.monitor)
+        return pipeline.reconstruct(self.photo_path, self.settings, context.runtime, context.monitor)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@
 How it is used::
 
     host = Host(launch)
-    job = host.reconstruct(photo_path, settings, unwrap)
+    job = host.reconstruct(photo_path, settings)
     while job.poll() is JobState.RUNNING:
         ...  # from a timer: show job.stage and job.fraction; job.cancel() to stop
     job.result  # or job.error

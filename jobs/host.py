@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The owner of the worker: starts it when there is work, keeps it warm, gives it one job at a time, ends it."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -15,9 +14,9 @@ from ..inference.bake import Maps, UVMesh
 from ..inference.code import Code
 from ..inference.cutout import CutoutSettings
 from ..inference.errors import WorkerError
-from ..inference.pipeline import Reconstruction, Settings, Unwrap
+from ..inference.pipeline import Reconstruction, Settings
 from ..inference.surface import Surface
-from .job import Answer, Job, JobState
+from .job import Job, JobState
 from .launch import Launch
 from .worker_process import WorkerProcess
 
@@ -60,10 +59,10 @@ class Host:
         worker = self._worker
         return worker.pid if worker is not None and worker.exit_code is None else None
 
-    def reconstruct(self, photo_path: Path, settings: Settings, unwrap: Unwrap) -> Job[Reconstruction]:
-        """Photo to arrays; ``unwrap`` is called within the job's ``poll``."""
-        task = tasks.Reconstruct(photo_path.absolute(), _with_absolute_mask(settings))
-        return self.start(task, {"unwrap": Answer(Surface, unwrap)})
+    def reconstruct(self, photo_path: Path, settings: Settings) -> Job[Reconstruction]:
+        """From the photo to a textured surface, as arrays."""
+        settings = replace(settings, cutout=_absolute(settings.cutout))
+        return self.start(tasks.Reconstruct(photo_path.absolute(), settings))
 
     def preview_cutout(self, photo_path: Path, settings: CutoutSettings) -> Job[NDArray[np.uint8]]:
         """The photo with its background removed, (h, w, 4) uint8, at most 512 pixels."""
@@ -77,12 +76,12 @@ class Host:
         """The maps of a stored code for any mesh with UVs."""
         return self.start(tasks.BakeAgain(code, mesh, settings))
 
-    def start(self, task: tasks.Task[ResultT], answers: Mapping[str, Answer] | None = None) -> Job[ResultT]:
-        """Run any task of the worker's table; ``answers`` serve its requests by name."""
+    def start(self, task: tasks.Task[ResultT]) -> Job[ResultT]:
+        """Run any task of the worker's table."""
         if self.is_busy:
             raise WorkerError("A reconstruction is already running.", "Wait until it has ended, or cancel it.")
         self._count += 1
-        self._job = job = Job(self._count, task, answers or {}, self._acquire)
+        self._job = job = Job(self._count, task, self._acquire)
         return job
 
     def diagnostics(self) -> str:
@@ -118,7 +117,3 @@ class Host:
 def _absolute(settings: CutoutSettings) -> CutoutSettings:
     """The worker's current folder need not be ours."""
     return settings if settings.mask_path is None else replace(settings, mask_path=settings.mask_path.absolute())
-
-
-def _with_absolute_mask(settings: Settings) -> Settings:
-    return replace(settings, cutout=_absolute(settings.cutout))

@@ -15,11 +15,10 @@ import shutil
 import time
 import traceback
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from ..inference import errors, protocol
 from ..inference.errors import OutputError, ReconstructionError, WorkerError
@@ -47,24 +46,11 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What the host does for a worker that asks.
-
-    Attributes:
-        expects: type of the value that comes with the request.
-        give: called in ``poll`` with that value; returns what ``protocol.pack`` takes.
-    """
-
-    expects: Any
-    give: Callable[[Any], Any]
-
-
 class Job(Generic[ResultT]):
     """A task that a worker runs.
 
     Attributes:
-        state: see ``JobState``; changed by ``poll`` and by nothing else.
+        state: see ``JobState``.
         stage: what the worker is doing, in words for the artist.
         fraction: how much of the stage is done, 0..1.
         warnings: sentences for the artist, as they come.
@@ -72,9 +58,7 @@ class Job(Generic[ResultT]):
         diagnostics: for a report of a failure: versions, device, traceback, end of the log.
     """
 
-    def __init__(
-        self, number: int, task: Task[ResultT], answers: Mapping[str, Answer], acquire: Callable[[], WorkerProcess]
-    ) -> None:
+    def __init__(self, number: int, task: Task[ResultT], acquire: Callable[[], WorkerProcess]) -> None:
         """Hand the task to the worker that ``acquire`` gives, starting it if there is none.
 
         Raises:
@@ -89,7 +73,6 @@ class Job(Generic[ResultT]):
         self.diagnostics = ""
         self._number = number
         self._task = task
-        self._answers = answers
         self._acquire = acquire
         self._result: ResultT | None = None
         self._taken_up = False
@@ -110,7 +93,7 @@ class Job(Generic[ResultT]):
     def poll(self) -> JobState:
         """Read what the worker said and react; call it about ten times a second.
 
-        Never waits, but runs the host's answers to the worker's requests. Never raises: failures end in ``error``.
+        Never waits and never raises: failures end in ``error``.
         """
         if self.state is not JobState.RUNNING:
             return self.state
@@ -127,7 +110,7 @@ class Job(Generic[ResultT]):
             elif not self._worker.hello and time.monotonic() - self._worker.started > START_SECONDS:
                 raise WorkerError("The worker process does not start.", "Restart the computer and try again.")
         except Exception as error:  # noqa: BLE001 - kept in the diagnostics; a timer must not go on with a broken job
-            self._fail(error)
+            self._fail(error, "".join(traceback.format_exception(error)))
         return self.state
 
     def cancel(self) -> None:
@@ -173,7 +156,7 @@ class Job(Generic[ResultT]):
         if kind == "hello":
             self._greet(message)
         elif kind == "error" and "job" not in message:
-            raise self._error_from(message)
+            self._fail(self._error_from(message), message["traceback"])
         elif message["job"] != self._number:
             pass  # the last words of a job that was given up
         elif kind in ("done", "error", "cancelled"):
@@ -184,8 +167,6 @@ class Job(Generic[ResultT]):
             self.stage, self.fraction = str(message["stage"]), float(message["fraction"])
         elif kind == "warning":
             self.warnings.append(str(message["sentence"]))
-        elif kind == "request" and self._kill_time is None:
-            self._answer(message)
 
     def _greet(self, message: Message) -> None:
         if message["protocol"] != protocol.PROTOCOL:
@@ -206,25 +187,6 @@ class Job(Generic[ResultT]):
             self._result = protocol.load(expected, message["value"], self._folder / "result.npz")
             self._end(JobState.DONE)
 
-    def _answer(self, message: Message) -> None:
-        """Do what the worker asks for. A failure here is the job's failure; the worker is asked to stop."""
-        number, answer = message["number"], self._answers[message["name"]]
-        value = protocol.load(answer.expects, message["value"], self._folder / f"request-{number}.npz")
-        try:
-            given = answer.give(value)
-        except ReconstructionError:
-            raise
-        except Exception as error:
-            raise WorkerError(
-                f"'{message['name']}' failed in Blender ({type(error).__name__}: {error}).",
-                "Copy the diagnostics from the extension's preferences and report them.",
-            ) from error
-        if self.state is not JobState.RUNNING:
-            return  # the answer itself ended the job, e.g. by a shutdown of the host
-        tree = protocol.save(given, self._folder / f"answer-{number}.npz")
-        with suppress(WorkerGoneError):  # the next poll finds out how it ended
-            self._worker.send("answer", job=self._number, number=number, value=tree)
-
     def _react_to_end(self) -> None:
         if self._kill_time is not None:
             self._end(JobState.CANCELLED, kill=True)
@@ -233,9 +195,12 @@ class Job(Generic[ResultT]):
         else:
             raise self._worker.explain_end(self.stage)
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, error: Exception, reason: str) -> None:
         """The conversation is over: keep the reason and start the next job with a fresh worker."""
-        self.diagnostics = self._diagnose("".join(traceback.format_exception(error)))
+        if self._kill_time is not None:
+            self._end(JobState.CANCELLED, kill=True)
+            return
+        self.diagnostics = self._diagnose(reason)
         if not isinstance(error, ReconstructionError):
             error = protocol.nonsense(f"{type(error).__name__}: {error}")
         self._end(JobState.FAILED, error, kill=True)

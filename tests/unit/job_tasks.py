@@ -94,16 +94,6 @@ class Fail:
 
 
 @dataclass(frozen=True)
-class AskTwice:
-    array: NDArray[np.float32]
-
-    def run(self, context: Context) -> NDArray[np.float32]:
-        once: NDArray[np.float32] = context.ask("double", self.array, NDArray[np.float32])
-        twice: NDArray[np.float32] = context.ask("double", once, NDArray[np.float32])
-        return twice
-
-
-@dataclass(frozen=True)
 class WriteMessage:
     """Appends a line of its own to the messages, whole or not, then returns."""
 
@@ -157,7 +147,6 @@ TASKS: dict[str, Any] = {
         WalkThroughStages,
         Deaf,
         Fail,
-        AskTwice,
         WriteMessage,
         ReturnObjects,
         ReturnMegabytes,
