@@ -8,7 +8,7 @@ PYTHON := @sh tools/with_python.sh
 RUN := $(PYTHON) tools/environments.py
 
 help: ## print this
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## reconstruct a photo from examples/ into build/demo: .blend, .glb, rendered turntable, UV layout
 	$(RUN) tools/demo.py $(ARGS)
