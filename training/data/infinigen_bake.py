@@ -9,6 +9,7 @@ sRGB albedo per vertex. An object that exists already, or that failed before (an
 file), is passed over, so the script may be killed and started again at any time.
 """
 
+import contextlib
 import importlib
 import signal
 import sys
@@ -50,10 +51,9 @@ def spawn(factory: str, seed: int) -> None:
     with FixedSeed(seed):
         maker = cls(seed)
         asset = maker.spawn_asset(seed)
-        try:
+        # Some factories have nothing to finalise, and raise different things then.
+        with contextlib.suppress(Exception):
             maker.finalize_assets(asset)
-        except Exception:  # some factories have nothing to finalise and raise different things
-            pass
 
 
 def join_meshes() -> "bpy.types.Object":
@@ -122,13 +122,21 @@ def make(factory: str, seed: int, path: Path) -> None:
     bake_albedo(obj)
     temporary = path.with_name(path.stem + ".part.ply")
     bpy.ops.wm.ply_export(
-        filepath=str(temporary), export_colors="SRGB", export_selected_objects=True, export_uv=False,
-        export_normals=False, export_attributes=False, export_triangulated_mesh=True, up_axis="Z", forward_axis="Y",
+        filepath=str(temporary),
+        export_colors="SRGB",
+        export_selected_objects=True,
+        export_uv=False,
+        export_normals=False,
+        export_attributes=False,
+        export_triangulated_mesh=True,
+        up_axis="Z",
+        forward_axis="Y",
     )
     temporary.rename(path)
 
 
 def main() -> None:
+    """Run from the command line."""
     out, first, count = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     seconds = int(sys.argv[4]) if len(sys.argv) > 4 else DEFAULT_SECONDS
     out.mkdir(parents=True, exist_ok=True)
@@ -146,7 +154,7 @@ def main() -> None:
                 make(factory, seed_of(factory, index), path)
                 skip.unlink()
                 print("made", path.name, flush=True)
-            except Exception as error:  # one bad object must not end the run
+            except Exception as error:  # noqa: BLE001 - one bad object must not end the run
                 print("skipped", path.name, repr(error)[:160], flush=True)
             finally:
                 signal.alarm(0)

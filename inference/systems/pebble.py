@@ -1,0 +1,355 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pebble, the network bundled with the extension: one photo, under a second on two cores, a coarse but whole object.
+
+The network (``training/network.py``) sees the framed crop and predicts along each of 96 x 96 rays where the ray first
+enters and last leaves the object, which stretches between are solid, and both surfaces' colours. Its coordinates are
+the crop's own: u to the right and v downwards, -1 to 1 across the window, and w away from the camera, all in units of
+the window's half-size in the plane through the origin. ``PebbleField`` inverts that with the code's camera, so that a
+column of the prediction is a ray of the photo.
+
+The silhouette is not left to the network: the field is cut along the photo's own alpha, and every ray inside it keeps
+a shell of material, so the result covers exactly the pixels that the cut-out covers.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..camera import Camera
+from ..code import Code
+from ..errors import CutoutError, ModelError
+from ..fields import Appearance, Points
+from ..framing import FramedPhoto, FramingSettings
+from ..monitor import Monitor
+from ..runtime import Runtime
+from . import SystemCard
+
+Array = NDArray[np.float32]
+
+PHOTO = 192
+"""Pixels along each side of the network's input (``PHOTO`` in ``training/network.py``)."""
+
+MAPS, BINS = 96, 64
+"""Rays along each side, and logits along each ray (``training/network.py``)."""
+
+DEPTH_RANGE = 1.3
+"""The logits span w from -1.3 to 1.3 (``training/network.py``)."""
+
+SILHOUETTE = 384
+"""Pixels along each side of the stored silhouette; twice the finest surface sampling of the default resolution."""
+
+GREY = 127.0
+"""What replaces the background, 0..255, as in training (``composite`` in ``training/data/views.py``)."""
+
+SOFTNESS = 0.02
+"""Half-sizes per logit near a surface: the occupancy target's softness in ``training/train.py``."""
+
+FILL_IN = 0.5
+"""Added to all logits: where the network wavers, solid looks better than pitted."""
+
+LIMIT = 0.05
+"""Half-sizes beyond which distances to inner surfaces are cut off; farther ones carry no information."""
+
+MIN_THICKNESS = 0.045
+"""Least thickness along a ray, half-sizes: about two rays' spacing, so that shells survive sampling."""
+
+BLEND = 0.02
+"""Width over which two surfaces are rounded where they meet, half-sizes."""
+
+BACK_BLUR = 1.2
+"""Standard deviation of the hidden surface's smoothing, rays. Nothing is known there that would be finer."""
+
+FIT = 0.95
+"""The object's largest coordinate in the object frame."""
+
+MAX_LOG_FOV, MIN_LOG_FOV = float(np.log(np.radians(60))), float(np.log(np.radians(8)))
+"""Limits for the predicted field of view: somewhat beyond those of the training views (10 to 50 degrees)."""
+
+
+class Pebble:
+    """The bundled system; see ``System``."""
+
+    card = SystemCard(
+        id="pebble",
+        name="Pebble",
+        version="1",
+        description="Bundled with the extension: fast and coarse, works offline on any computer",
+        licence="GPL-3.0-or-later AND Apache-2.0",
+        source="trained by this project (docs/pebble.md) on features of efficientnet-lite0",
+        weights=Path(__file__).parent.parent / "graphs" / "pebble.onnx",
+        download_bytes=0,
+        memory_bytes=300_000_000,
+        framing=FramingSettings(size=PHOTO, foreground_ratio=0.86, background=(GREY / 255,) * 3),
+    )
+
+    def encode(self, framed: FramedPhoto, runtime: Runtime, monitor: Monitor) -> Code:
+        """Run the network; see ``System.encode``."""
+        photo = np.ascontiguousarray(np.moveaxis(framed.image * 255, -1, 0)[None], np.float32)
+        mask = np.ascontiguousarray(framed.mask[None, None], np.float32)
+        outputs = runtime.run(self.card.weights, {"photo": photo, "mask": mask}, monitor)
+        arrays, elevation, field_of_view = read_prediction(outputs, framed.cutout[..., 3])
+        focal = framed.focal if framed.focal is not None else 1 / np.tan(field_of_view / 2)
+        camera = fit_camera(arrays, float(focal), elevation)
+        return Code(self.card.id, self.card.version, arrays, camera, framed.window, framed.cutout, {})
+
+    def field(self, code: Code) -> "PebbleField":
+        """The code as a function of space; see ``System.field``."""
+        if code.version != self.card.version:
+            raise ModelError(
+                f"The stored code was made by Pebble {code.version}, this is Pebble {self.card.version}.",
+                "Reconstruct the object from its photo again.",
+            )
+        return PebbleField(code)
+
+
+class PebbleField:
+    """Signed distance along the rays, in half-sizes of the window; see ``Field``.
+
+    Code arrays: ``depths`` (2, 96, 96) float16, w of the first and last surface; ``solid`` (64, 96, 96) float16, logits
+    from w = -1.3 to 1.3; ``albedo`` (6, 96, 96) uint8, sRGB of the first and of the last surface; ``silhouette``
+    (384, 384) float16, half-sizes to the cut-out's edge, positive inside. Rows run from the top.
+    """
+
+    iso_level = 0.0
+
+    def __init__(self, code: Code) -> None:
+        self._camera = code.camera
+        self._distance = float(np.linalg.norm(code.camera.position))
+        self._half = self._distance / code.camera.focal
+        depths = np.asarray(code.arrays["depths"], np.float32)
+        maps = [enlarge(depth, 4) for depth in depths]
+        silhouette = np.asarray(code.arrays["silhouette"], np.float32)
+        self._maps = np.ascontiguousarray(np.stack([*maps, silhouette], -1))
+        self._colors = np.ascontiguousarray(np.moveaxis(np.asarray(code.arrays["albedo"], np.float32) / 255, 0, -1))
+        solid = np.asarray(code.arrays["solid"], np.float32) + FILL_IN
+        solid = np.clip(solid * SOFTNESS, -LIMIT, LIMIT)
+        self._solid = np.ascontiguousarray(enlarge(enlarge_depth(solid), 2))
+        self.detail = 2 * 2 / MAPS * self._half
+        self.lower, self.upper = self._bounds(depths, silhouette)
+
+    def values(self, points: Points) -> Array:
+        """(n, 3) -> (n,); see ``Field``."""
+        u, v, w, ahead = self._to_window(points)
+        first, last, edge = bilinear(self._maps, u, v).T
+        hull = smooth_minimum(w - first, last - w, BLEND)
+        result: Array = np.minimum(hull, edge)
+        inner = np.flatnonzero(result > -LIMIT - BLEND)
+        stretch = trilinear(self._solid, u[inner], v[inner], w[inner] / DEPTH_RANGE)
+        result[inner] = np.minimum(smooth_minimum(hull[inner], stretch, BLEND), edge[inner])
+        return np.where(ahead, result, np.float32(-1.0))
+
+    def appearance(self, points: Points) -> Appearance:
+        """Colours blended from the front's to the back's along the ray; see ``Field``."""
+        u, v, w, _ = self._to_window(points)
+        first, last, _ = bilinear(self._maps, u, v).T
+        share = np.clip((w - first) / np.maximum(last - first, 1e-3), 0, 1)[:, None]
+        share = share * share * (3 - 2 * share)
+        colors = bilinear(self._colors, u, v)
+        return Appearance(np.clip(colors[:, :3] * (1 - share) + colors[:, 3:] * share, 0, 1).astype(np.float32))
+
+    def _to_window(self, points: Points) -> tuple[Array, Array, Array, NDArray[np.bool_]]:
+        """Object frame to u, v, w, and whether each point is in front of the camera."""
+        window, depth = self._camera.project(np.asarray(points, np.float32))
+        w = (depth - self._distance) / self._half
+        return (
+            window[:, 0].astype(np.float32),
+            -window[:, 1].astype(np.float32),
+            w.astype(np.float32),
+            depth > 0.05 * self._distance,
+        )
+
+    def _bounds(self, depths: Array, silhouette: Array) -> tuple[Array, Array]:
+        corners = surface_points(depths, silhouette, self._camera)
+        margin = 2 / MAPS * self._half
+        lower, upper = corners.min(0) - margin, corners.max(0) + margin
+        return np.clip(lower, -1, 1).astype(np.float32), np.clip(upper, -1, 1).astype(np.float32)
+
+
+def read_prediction(
+    outputs: dict[str, NDArray[Any]], alpha: NDArray[np.uint8]
+) -> tuple[dict[str, NDArray[Any]], float, float]:
+    """The network's outputs -> the code's arrays, elevation and field of view (radians).
+
+    Makes the promises of ``PebbleField`` true: maps continue smoothly beyond the silhouette, no ray is thinner than
+    ``MIN_THICKNESS``, and the first surface always has material behind it.
+
+    Raises:
+        CutoutError: nothing is inside the silhouette.
+    """
+    inside = np.asarray(Image.fromarray(alpha).resize((MAPS, MAPS), Image.Resampling.BOX)) > 127
+    if not inside.any():
+        raise CutoutError("The cut-out is empty.", "Mark the object in the photo.")
+    first, last = (extend(depth, inside) for depth in outputs["depths"][0].astype(np.float32))
+    last = extend(blur(last, inside, BACK_BLUR), inside)
+    first = np.clip(first, -DEPTH_RANGE + 0.1, DEPTH_RANGE - 0.1)
+    last = np.minimum(np.maximum(last, first + MIN_THICKNESS), DEPTH_RANGE)
+    solid = outputs["solid"][0].astype(np.float32)
+    w = ((np.arange(BINS, dtype=np.float32) + 0.5) / BINS * 2 - 1) * DEPTH_RANGE
+    depth_behind = w[:, None, None] - first
+    shell = np.clip((MIN_THICKNESS + 0.02 - depth_behind) / SOFTNESS, -8, 3)
+    solid = np.clip(np.maximum(solid, shell), -8, 8)
+    albedo = np.stack([extend(channel, inside) for channel in outputs["albedo"][0].astype(np.float32)])
+    elevation, log_fov = (float(x) for x in outputs["camera"][0])
+    arrays = {
+        "depths": np.stack([first, last]).astype(np.float16),
+        "solid": solid.astype(np.float16),
+        "albedo": np.round(np.clip(albedo, 0, 1) * 255).astype(np.uint8),
+        "silhouette": silhouette_distance(alpha).astype(np.float16),
+    }
+    return arrays, elevation, float(np.exp(np.clip(log_fov, MIN_LOG_FOV, MAX_LOG_FOV)))
+
+
+def surface_points(depths: Array, silhouette: Array, camera: Camera) -> Array:
+    """Points of both surfaces inside the silhouette in the object frame, (n, 3)."""
+    step = SILHOUETTE // MAPS
+    blocks = silhouette.reshape(MAPS, step, MAPS, step).max((1, 3))
+    rows, columns = np.nonzero(blocks > 0)
+    window = np.stack([(columns + 0.5) / MAPS * 2 - 1, 1 - (rows + 0.5) / MAPS * 2], -1)
+    distance = float(np.linalg.norm(camera.position))
+    half = distance / camera.focal
+    both = [camera.unproject(window, distance + half * depth[rows, columns].astype(np.float64)) for depth in depths]
+    return np.concatenate(both).astype(np.float32)
+
+
+def fit_camera(arrays: dict[str, NDArray[Any]], focal: float, elevation: float) -> Camera:
+    """The camera at which the predicted object just fits the object frame's cube."""
+    unit = Camera.looking_at_origin(elevation, focal, focal)
+    points = surface_points(np.asarray(arrays["depths"], np.float32), np.asarray(arrays["silhouette"]), unit)
+    reach = float(np.abs(points).max()) + 2 / MAPS
+    return Camera.looking_at_origin(elevation, focal, focal * FIT / reach)
+
+
+def silhouette_distance(alpha: NDArray[np.uint8]) -> Array:
+    """Distance to the edge of the cut-out in half-sizes, positive inside, (384, 384); exact up to ``REACH`` pixels."""
+    resized = Image.fromarray(alpha).resize((SILHOUETTE, SILHOUETTE), Image.Resampling.BOX)
+    soft = np.asarray(resized, np.float32) / 255
+    inside = soft >= 0.5
+    distance = np.where(inside, squared_distance(~inside), -squared_distance(inside))
+    signed = np.sign(distance) * (np.sqrt(np.abs(distance)) - 0.5)
+    # On the two pixels at an edge the coverage itself is the better measure.
+    signed = np.where(np.abs(signed) < 1, np.clip(soft - 0.5, -0.5, 0.5), signed)
+    return (signed * (2 / SILHOUETTE)).astype(np.float32)
+
+
+REACH = 40
+"""Pixels up to which ``squared_distance`` is exact."""
+
+
+def squared_distance(target: NDArray[np.bool_]) -> Array:
+    """Squared distance of each pixel to the nearest true pixel, cut off at ``REACH`` pixels; (h, w) -> (h, w)."""
+    far = np.float32(REACH * REACH)
+    along = np.where(target, np.float32(0), far)
+    for axis in (0, 1):
+        best = along.copy()
+        padded = np.pad(along, [(REACH, REACH) if i == axis else (0, 0) for i in (0, 1)], constant_values=far)
+        size = along.shape[axis]
+        for shift in range(-REACH, REACH + 1):
+            moved = np.take(padded, np.arange(REACH + shift, REACH + shift + size), axis)
+            np.minimum(best, moved + np.float32(shift * shift), out=best)
+        along = best
+    return np.minimum(along, far)
+
+
+def gaussian(image: Array, sigma: float) -> Array:
+    """Separable Gaussian blur with zeros beyond the border; (h, w) -> (h, w)."""
+    radius = max(1, int(3 * sigma + 0.5))
+    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2).astype(np.float32)
+    kernel /= kernel.sum()
+    for axis in (0, 1):
+        padded = np.pad(image, [(radius, radius) if i == axis else (0, 0) for i in (0, 1)])
+        size = image.shape[axis]
+        image = sum(
+            (k * np.take(padded, np.arange(i, i + size), axis) for i, k in enumerate(kernel)), np.zeros_like(image)
+        )
+    return image
+
+
+def blur(image: Array, inside: NDArray[np.bool_], sigma: float) -> Array:
+    """Blur within a mask, without letting anything in from outside."""
+    weight = inside.astype(np.float32)
+    return np.where(inside, gaussian(image * weight, sigma) / np.maximum(gaussian(weight, sigma), 1e-6), image)
+
+
+def extend(image: Array, inside: NDArray[np.bool_]) -> Array:
+    """Continue the values inside a mask smoothly over everything outside it."""
+    result = np.where(inside, image, 0).astype(np.float32)
+    weight = inside.astype(np.float32)
+    total, known = result.copy(), weight.copy()
+    for sigma in (0.7, 1.5, 3.0, 6.0, 12.0, 40.0):
+        spread, amount = gaussian(result, sigma), gaussian(weight, sigma)
+        # Coarser blurs only fill where the finer ones found next to nothing.
+        share = np.clip(1 - known / 0.05, 0, 1) * (amount > 1e-7)
+        total += share * spread / np.maximum(amount, 1e-7)
+        known += share
+    return np.where(inside, image, total / np.maximum(known, 1e-7)).astype(np.float32)
+
+
+def enlargement(size: int, factor: int) -> Array:
+    """Matrix (size * factor, size) that enlarges a row of samples with the smooth cubic B-spline."""
+    place = (np.arange(size * factor) + 0.5) / factor - 0.5
+    index = np.floor(place).astype(int)
+    t = place - index
+    weights = np.stack([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3]) / 6
+    matrix = np.zeros((size * factor, size), np.float32)
+    for offset, weight in zip(range(-1, 3), weights, strict=True):
+        np.add.at(matrix, (np.arange(size * factor), np.clip(index + offset, 0, size - 1)), weight)
+    return matrix
+
+
+def enlarge(image: Array, factor: int) -> Array:
+    """Enlarge the last two axes smoothly."""
+    rows, columns = (enlargement(image.shape[axis], factor) for axis in (-2, -1))
+    return np.matmul(np.matmul(rows, image), columns.T)
+
+
+def enlarge_depth(volume: Array) -> Array:
+    """Double the first axis smoothly, (d, h, w) -> (2 d, h, w)."""
+    return np.tensordot(enlargement(volume.shape[0], 2), volume, 1)
+
+
+def smooth_minimum(a: Array, b: Array, width: float) -> Array:
+    """Minimum with a round corner (Quilez's polynomial): differs from it only where |a - b| < width."""
+    overlap = np.maximum(np.float32(width) - np.abs(a - b), 0) / np.float32(width)
+    return np.minimum(a, b) - overlap * overlap * np.float32(width / 4)
+
+
+def _cells(place: Array, size: int) -> tuple[NDArray[np.intp], Array]:
+    """Lower neighbour and fraction for positions -1..1 over ``size`` samples; clamped at the border."""
+    scaled = np.clip((place + 1) * (size / 2) - 0.5, 0, size - 1.001)
+    index = scaled.astype(np.intp)
+    return index, (scaled - index).astype(np.float32)
+
+
+def bilinear(maps: Array, u: Array, v: Array) -> Array:
+    """Sample (h, w, c) maps at u (columns) and v (rows) in -1..1: -> (n, c)."""
+    height, width, channels = maps.shape
+    row, s = _cells(v, height)
+    column, t = _cells(u, width)
+    flat, start = maps.reshape(-1, channels), row * width + column
+    s, t = s[:, None], t[:, None]
+    above = flat[start] * (1 - t) + flat[start + 1] * t
+    below = flat[start + width] * (1 - t) + flat[start + width + 1] * t
+    result: Array = above * (1 - s) + below * s
+    return result
+
+
+def trilinear(volume: Array, u: Array, v: Array, w: Array) -> Array:
+    """Sample a (d, h, w) volume at u (columns), v (rows) and w (slices) in -1..1: -> (n,)."""
+    depth, height, width = volume.shape
+    k, r = _cells(w, depth)
+    i, s = _cells(v, height)
+    j, t = _cells(u, width)
+    flat, start = volume.reshape(-1), (k * height + i) * width + j
+    planes = []
+    for base in (start, start + height * width):
+        above = flat[base] * (1 - t) + flat[base + 1] * t
+        below = flat[base + width] * (1 - t) + flat[base + width + 1] * t
+        planes.append(above * (1 - s) + below * s)
+    result: Array = planes[0] * (1 - r) + planes[1] * r
+    return result
+
+
+SYSTEM = Pebble()

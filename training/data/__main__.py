@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Build the training set: ``python -m training.data --out build/dataset ...`` (``make dataset``).
+
+Each object becomes one ``.npz``; what exists already is passed over, so the command may be killed
+and started again. Several shards may run side by side (``--shard 0/2`` and ``--shard 1/2``).
+"""
+
+import argparse
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from . import meshes, shapes, solid, split, sweethome, views
+from .meshes import Model
+from .render import Renderer
+
+VIEWS = 14
+#: Share of objects that get a random two-colour pattern over their own colours.
+PATTERN_CHANCE = {"infinigen": 0.12, "sweethome": 0.3, "shapes": 0.7}
+#: Objects whose solid fills less than this share of its bounding box hold nothing to learn from.
+MIN_SOLID_CELLS = 400
+
+Job = tuple[str, Path, Callable[[], Model]]
+
+
+def jobs(args: argparse.Namespace) -> Iterator[Job]:
+    """(name, output file, loader) of all objects whose meshes are at hand."""
+    if args.sweethome:
+        libraries = sweethome.unpack(args.sweethome, args.out / "sweethome")
+        for entry in sweethome.entries(libraries):
+            name = f"{entry.library}_{entry.path.parent.name}_{entry.path.stem}"
+            yield _job(args, "sweethome", name, entry.path, entry.category, y_up=True)
+    for path in sorted(args.meshes.glob("*.ply")) if args.meshes else ():
+        if not path.stem.endswith(".part"):
+            yield _job(args, "infinigen", path.stem, path, path.stem.rsplit("_", 1)[0], y_up=False)
+    for seed in range(args.shapes):
+        name = f"shape_{seed:05d}"
+        yield name, _path(args, "shapes", name), lambda seed=seed: shapes.random_shape(seed)
+
+
+def _path(args: argparse.Namespace, source: str, name: str) -> Path:
+    return args.out / "objects" / source / f"{name}.npz"
+
+
+def _job(args: argparse.Namespace, source: str, name: str, path: Path, category: str, y_up: bool) -> Job:
+    def read() -> Model:
+        model = meshes.load(path, source, category, y_up)
+        model.name = name
+        return model
+
+    return name, _path(args, source, name), read
+
+
+def make_object(renderer: Renderer, model: Model, view_count: int) -> dict[str, np.ndarray]:
+    """All arrays of one object: its solid and its views."""
+    seed = zlib.crc32(f"{model.source}/{model.name}".encode())
+    rng = np.random.default_rng(seed)
+    signed = solid.signed_distance(model, seed)
+    if (signed > 0).sum() < MIN_SOLID_CELLS:
+        raise meshes.Rejected("nearly empty")
+    points = model.corners.reshape(-1, 3)
+    points = points[rng.choice(len(points), min(len(points), 6000), replace=False)]
+    renderer.load(model)
+    pattern = views.sample_pattern(rng, PATTERN_CHANCE.get(model.source, 0.0))
+    made = [views.make_view(renderer, points, pattern, rng) for _ in range(view_count)]
+    fingerprint = meshes.fingerprint(model)
+    arrays = {name: np.stack([getattr(view, name) for view in made]) for name in vars(made[0])}
+    return {
+        **arrays,
+        "signed": solid.quantise(signed),
+        "surface": meshes.sample_surface(model, 4000, rng).astype(np.float16),
+        "name": np.array(model.name),
+        "source": np.array(model.source),
+        "category": np.array(model.category),
+        "fingerprint": np.array(fingerprint),
+        "split": np.array(split.split_of(fingerprint)),
+    }
+
+
+def run_infinigen(args: argparse.Namespace) -> None:
+    """Bake infinigen's objects in its own interpreter, one process a seed so that memory stays bounded."""
+    script = Path(__file__).with_name("infinigen_bake.py")
+    for seed in range(args.seeds):
+        command = [str(args.infinigen), str(script), str(args.meshes), str(seed), "1"]
+        for _ in range(3):  # Blender may crash on an object; the next try passes it over
+            if subprocess.run(command, check=False).returncode == 0:
+                break
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("build/dataset"))
+    parser.add_argument("--sweethome", type=Path, help="the Debian package file")
+    parser.add_argument("--infinigen", type=Path, help="Python of the environment with bpy and infinigen")
+    parser.add_argument("--meshes", type=Path, help="folder of baked infinigen meshes")
+    parser.add_argument("--seeds", type=int, default=16, help="objects of each infinigen generator")
+    parser.add_argument("--shapes", type=int, default=500, help="number of random shapes")
+    parser.add_argument("--views", type=int, default=VIEWS)
+    parser.add_argument("--shard", default="0/1", help="this process's share, as in 0/2")
+    args = parser.parse_args()
+    if args.infinigen:
+        args.meshes = args.meshes or args.out / "infinigen"
+        run_infinigen(args)
+    index, count = map(int, args.shard.split("/"))
+    renderer = Renderer(views.RENDERED, views.MAPS)
+    for name, path, read in jobs(args):
+        reject = path.with_suffix(".rejected")
+        if zlib.crc32(name.encode()) % count != index or path.exists() or reject.exists():
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            arrays = make_object(renderer, read(), args.views)
+        except Exception as error:  # noqa: BLE001 - one unreadable model must not end hours of work
+            reject.write_text(repr(error))
+            print("rejected", name, repr(error)[:150], file=sys.stderr, flush=True)
+            continue
+        part = path.with_suffix(".part")
+        with part.open("wb") as file:
+            np.savez(file, **arrays)
+        part.rename(path)
+        print("made", name, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,310 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Train Pebble's decoder: ``python -m training.train --data build/dataset --out build/pebble --minutes 180``.
+
+Runs on a CPU. Checkpointed every few minutes and resumable: the learning rate follows the minutes
+trained so far, not the clock. New objects in the pack are picked up as they appear. Curves go to
+``curves.jsonl`` beside the checkpoint.
+"""
+
+import argparse
+import copy
+import json
+import math
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from .data.solid import CELL, EXTENT, RESOLUTION, TRUNCATION
+from .network import BINS, DEPTH_RANGE, MAPS, Decoder, Prediction
+from .pack import open_arrays, read_index
+
+#: Rays a sample on which the logits between the surfaces are trained.
+COLUMNS = 640
+#: Softness of the occupancy target, object units; about a cell.
+SOFTNESS = 0.02
+#: Near its first and last surface a ray is in material, whatever the grid says: half-sizes of the crop.
+SKIN = 0.035
+WEIGHTS = {
+    "front": 2.0,
+    "back": 1.2,
+    "front_slope": 0.02,
+    "back_slope": 0.01,
+    "solid": 0.6,
+    "albedo": 0.4,
+    "camera": 0.15,
+}
+#: A depth's slope beyond this (w per half-size) is an edge between two surfaces, not a slope.
+MAX_SLOPE = 5.0
+PEAK_RATE, BATCH, EMA = 2e-3, 16, 0.997
+
+
+@dataclass
+class Batch:
+    """Tensors of n samples; see ``LAYOUT`` in ``pack.py`` for the shapes."""
+
+    photo: Tensor
+    mask: Tensor
+    features: list[Tensor]
+    depths: Tensor  #: NaN where there is no truth
+    albedo: Tensor  #: (n, 6, 96, 96) 0..1
+    camera: Tensor  #: (n, 2) elevation, log field of view
+    columns: Tensor  #: (n, k) flat indices of rays
+    solid: Tensor  #: (n, 64, k) target in 0..1, NaN outside the object's hull
+
+
+class Dataset:
+    """Reads samples from the pack; one split."""
+
+    def __init__(self, folder: Path, split: str) -> None:
+        self.folder, self.split = folder, split
+        self.refresh()
+
+    def refresh(self) -> None:
+        """See what was packed since the last time."""
+        self.objects = [e for e in read_index(self.folder) if e["split"] == self.split]
+        self.arrays = open_arrays(self.folder)
+
+    def sample(self, entry: dict, view: int, rng: np.random.Generator, flip: bool) -> dict[str, np.ndarray]:
+        """One view as arrays, mirrored if asked."""
+        row = entry["row"] + view
+        a = {name: np.array(array[row]) for name, array in self.arrays.items() if name != "signed"}
+        signed = np.array(self.arrays["signed"][entry["number"]])
+        visible = np.isfinite(a["depths"][0]) & (a["mask"].reshape(MAPS, 2, MAPS, 2).mean((1, 3)) > 127)
+        a["depths"] = np.where(visible, a["depths"].astype(np.float32), np.nan)
+        inside = np.flatnonzero(visible)
+        if len(inside) == 0:
+            inside = np.zeros(1, np.int64)
+        # Rays whose two surfaces lie far apart hold the gaps worth learning: they are drawn more often.
+        depth = np.nan_to_num(a["depths"].reshape(2, -1)[:, inside])
+        chance = 0.15 + np.clip(depth[1] - depth[0], 0, 1.5)
+        columns = rng.choice(inside, COLUMNS, p=chance / chance.sum())
+        a["solid"] = column_targets(signed, a["camera"], a["depths"], columns)
+        if flip:
+            columns = columns // MAPS * MAPS + (MAPS - 1 - columns % MAPS)
+            for name in ("mask", "depths", "f3", "f4", "f5"):
+                a[name] = a[name][..., ::-1]
+            for name in ("photo", "albedo"):
+                a[name] = a[name][..., ::-1, :]
+        a["columns"] = columns
+        return a
+
+
+def column_targets(signed: np.ndarray, camera: np.ndarray, depths: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Occupancy along rays, (64, k) in 0..1, NaN outside the hull between first and last surface.
+
+    signed: (96, 96, 96) int8 of ``solid.quantise``; camera: (16,) of ``View.camera``.
+    """
+    eye, basis, tangent, middle = camera[:3], camera[3:12].reshape(3, 3), camera[12], camera[13]
+    w = ((np.arange(BINS) + 0.5) / BINS * 2 - 1).astype(np.float32) * DEPTH_RANGE
+    depth = middle + w[:, None] * (middle * tangent)
+    u = ((columns % MAPS + 0.5) / MAPS * 2 - 1) * tangent
+    v = -((columns // MAPS + 0.5) / MAPS * 2 - 1) * tangent
+    rays = (np.stack([u, v, -np.ones_like(u)], -1) @ basis).astype(np.float32)
+    cells = ((eye + EXTENT + depth[..., None] * rays) * (1 / CELL)).astype(np.int32)
+    outside = ((cells < 0) | (cells >= RESOLUTION)).any(-1)
+    cells = np.clip(cells, 0, RESOLUTION - 1)
+    distance = signed[cells[..., 0], cells[..., 1], cells[..., 2]].astype(np.float32) * (TRUNCATION / 127)
+    target = 1 / (1 + np.exp(-distance / SOFTNESS))
+    target[outside] = 0
+    first, last = depths.reshape(2, -1)[:, columns]
+    skin = (w[:, None] - first < SKIN) | (last - w[:, None] < SKIN)
+    hull = (w[:, None] > first) & (w[:, None] < last)
+    return np.where(hull, np.where(skin, np.maximum(target, 0.95), target), np.nan)
+
+
+def collate(samples: list[dict[str, np.ndarray]]) -> Batch:
+    """Stack samples into tensors of the types the network wants."""
+
+    def stack(name: str) -> Tensor:
+        return torch.from_numpy(np.stack([s[name] for s in samples]))
+
+    camera = stack("camera")
+    return Batch(
+        photo=stack("photo").permute(0, 3, 1, 2).float().contiguous(memory_format=torch.channels_last),
+        mask=stack("mask")[:, None].float() / 255,
+        features=[stack(n).float().contiguous(memory_format=torch.channels_last) for n in ("f3", "f4", "f5")],
+        depths=stack("depths").float(),
+        albedo=stack("albedo").permute(0, 1, 4, 2, 3).flatten(1, 2).float() / 255,
+        camera=torch.stack([camera[:, 14], camera[:, 15].log()], 1),
+        columns=stack("columns"),
+        solid=stack("solid").float(),
+    )
+
+
+def batches(dataset: Dataset, size: int, seed: int) -> Iterator[Batch]:
+    """Endless shuffled batches: each pass shows every object once, in one random view."""
+    rng = np.random.default_rng(seed)
+    while True:
+        dataset.refresh()
+        order = rng.permutation(len(dataset.objects))
+        for start in range(0, len(order) - size + 1, size):
+            chosen = [dataset.objects[i] for i in order[start : start + size]]
+            views = [int(rng.integers(e["views"])) for e in chosen]
+            yield collate([dataset.sample(e, v, rng, rng.random() < 0.5) for e, v in zip(chosen, views, strict=True)])
+
+
+def prefetched(source: Iterator[Batch], ahead: int = 3) -> Iterator[Batch]:
+    """Prepare batches in a thread."""
+    ready: queue.Queue[Batch] = queue.Queue(ahead)
+
+    def fill() -> None:
+        for batch in source:
+            ready.put(batch)
+
+    threading.Thread(target=fill, daemon=True).start()
+    while True:
+        yield ready.get()
+
+
+def slope_loss(predicted: Tensor, truth: Tensor) -> Tensor:
+    """Mean error of both image derivatives where the truth is one smooth surface. (n, 96, 96) each."""
+    scale = MAPS / 2
+    total = predicted.new_zeros(())
+    for axis in (1, 2):
+        true = torch.diff(truth, dim=axis) * scale
+        error = (torch.diff(predicted, dim=axis) * scale - true.nan_to_num()).abs().clamp(max=4.0)
+        good = true.abs() < MAX_SLOPE  # false for NaN too
+        total = total + (error * good).sum() / good.sum().clamp(min=1)
+    return total
+
+
+def losses(prediction: Prediction, batch: Batch) -> dict[str, Tensor]:
+    """The parts of the loss, unweighted."""
+    known = batch.depths.isfinite()
+    count = known[:, 0].sum().clamp(min=1)
+    truth = batch.depths.nan_to_num().clamp(-1.8, 1.8)
+    error = functional.smooth_l1_loss(prediction.depths, truth, reduction="none", beta=0.1) * known
+    hull = batch.solid.isfinite()
+    cross = functional.binary_cross_entropy_with_logits(prediction.solid, batch.solid.nan_to_num(), reduction="none")
+    colour = (prediction.albedo - batch.albedo).abs() * known[:, :1]
+    return {
+        "front": error[:, 0].sum() / count,
+        "back": error[:, 1].sum() / count,
+        "front_slope": slope_loss(prediction.depths[:, 0], batch.depths[:, 0]),
+        "back_slope": slope_loss(prediction.depths[:, 1], batch.depths[:, 1]),
+        "solid": (cross * hull).sum() / hull.sum().clamp(min=1),
+        "albedo": colour.sum() / (6 * count),
+        "camera": (prediction.camera - batch.camera).abs().mean(),
+    }
+
+
+@torch.inference_mode()
+def validate(decoder: Decoder, dataset: Dataset, count: int = 96) -> dict[str, float]:
+    """Losses on a fixed set of held-out views."""
+    if not dataset.objects:
+        return {}
+    rng = np.random.default_rng(5)
+    decoder.eval()
+    sums: dict[str, float] = {}
+    pairs = [(e, v) for v in (3, 8) for e in dataset.objects][:count]
+    groups = [pairs[i : i + BATCH] for i in range(0, len(pairs), BATCH)]
+    for group in groups:
+        batch = collate([dataset.sample(e, v, rng, flip=False) for e, v in group])
+        prediction = decoder(batch.photo, batch.mask, batch.features, batch.columns)
+        for name, value in losses(prediction, batch).items():
+            sums[name] = sums.get(name, 0.0) + float(value) * len(group) / len(pairs)
+    return sums
+
+
+class Trainer:
+    """State of a run: weights, their moving average, optimiser, minutes and steps so far."""
+
+    def __init__(self, out: Path, minutes: float) -> None:
+        self.out, self.minutes = out, minutes
+        torch.manual_seed(7)
+        self.decoder = Decoder().to(memory_format=torch.channels_last)
+        self.average = copy.deepcopy(self.decoder).eval()
+        self.optimizer = torch.optim.AdamW(self.decoder.parameters(), PEAK_RATE, weight_decay=0.01)
+        self.spent, self.step = 0.0, 0
+        self.path = out / "checkpoint.pt"
+        if self.path.exists():
+            state = torch.load(self.path, weights_only=True)
+            self.decoder.load_state_dict(state["decoder"])
+            self.average.load_state_dict(state["average"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.spent, self.step = state["spent"], state["step"]
+
+    def save(self) -> None:
+        """Write the checkpoint; never leave a half-written one."""
+        state = {"decoder": self.decoder.state_dict(), "average": self.average.state_dict()}
+        state |= {"optimizer": self.optimizer.state_dict(), "spent": self.spent, "step": self.step}
+        part = self.path.with_suffix(".part")
+        torch.save(state, part)
+        part.rename(self.path)
+
+    def learn(self, batch: Batch) -> dict[str, float]:
+        """One step."""
+        self.decoder.train()
+        warm = min(1.0, (self.step + 1) / 100)
+        progress = min(1.0, self.spent / 60 / self.minutes)
+        rate = PEAK_RATE * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        parts = losses(self.decoder(batch.photo, batch.mask, batch.features, batch.columns), batch)
+        total = sum((WEIGHTS[name] * part for name, part in parts.items()), torch.zeros(()))
+        self.optimizer.zero_grad()
+        total.backward()
+        torch.nn.utils.clip_grad_norm_(self.decoder.parameters(), 5.0)
+        self.optimizer.step()
+        self.step += 1
+        self._follow()
+        return {name: float(part.detach()) for name, part in parts.items()} | {"rate": rate}
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        keep = min(EMA, self.step / (self.step + 20))
+        for slow, fast in zip(self.average.state_dict().values(), self.decoder.state_dict().values(), strict=True):
+            if slow.is_floating_point():
+                slow.lerp_(fast, 1 - keep)
+            else:
+                slow.copy_(fast)
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path("build/dataset"))
+    parser.add_argument("--out", type=Path, default=Path("build/pebble"))
+    parser.add_argument("--minutes", type=float, default=180.0, help="length of the schedule, minutes of training")
+    parser.add_argument("--report", type=int, default=50, help="steps between two lines of the curves")
+    parser.add_argument("--threads", type=int, default=2)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    args.out.mkdir(parents=True, exist_ok=True)
+    trainer = Trainer(args.out, args.minutes)
+    train = Dataset(args.data / "packed", "train")
+    held_out = Dataset(args.data / "packed", "validation")
+    means: dict[str, float] = {}
+    started = time.monotonic()
+    for batch in prefetched(batches(train, BATCH, seed=trainer.step)):
+        for name, value in trainer.learn(batch).items():
+            means[name] = means.get(name, 0.0) + value / args.report
+        now = time.monotonic()
+        trainer.spent, started = trainer.spent + now - started, now
+        finished = trainer.spent > args.minutes * 60
+        if trainer.step % args.report == 0:
+            line = {"step": trainer.step, "minutes": round(trainer.spent / 60, 2), "objects": len(train.objects)}
+            line |= {name: round(value, 5) for name, value in means.items()}
+            if trainer.step % (args.report * 4) == 0 or finished:
+                trainer.save()
+                held_out.refresh()
+                line["validation"] = {k: round(x, 5) for k, x in validate(trainer.average, held_out).items()}
+            with (args.out / "curves.jsonl").open("a") as file:
+                file.write(json.dumps(line) + "\n")
+            print(json.dumps(line), flush=True)
+            means = {}
+        if finished:
+            break
+    trainer.save()
+
+
+if __name__ == "__main__":
+    main()
