@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
+from PIL import Image, ImageChops, ImageFilter
 
 from .camera import Window
 from .cutout import OBJECT_LEVEL
@@ -134,16 +134,14 @@ def _free_colours(colour: Image.Image, alpha: Image.Image, window: Window, is_st
         is_straight: the colours are the object's own already, because the file had an alpha channel.
     """
     side = min(colour.width, _SPREAD_SIDE)
-    seen = np.asarray(colour.resize((side, side), Image.Resampling.BOX), np.float32)
     small_alpha = alpha.resize((side, side), Image.Resampling.BOX)
     opacity = np.asarray(small_alpha, np.float32) / 255
     # Sure pixels lie one pixel inside. The small second weight serves objects that are too thin to have any.
     is_object = np.asarray(small_alpha.filter(ImageFilter.MinFilter(3))) > 250
     is_background = np.asarray(small_alpha.filter(ImageFilter.MaxFilter(3))) < 5
-    object_colour = _enlarged(spread(seen, is_object + 1e-3 * opacity), colour.width)
-    background = _enlarged(
-        spread(seen, (is_background + 1e-3 * (1 - opacity)) * _inside_photo(window, side)), colour.width
-    )
+    object_colour = _enlarged(spread(_mean_colour(colour, alpha, side), is_object + 1e-3 * opacity), colour.width)
+    known = (is_background + 1e-3 * (1 - opacity)) * _inside_photo(window, side)
+    background = _enlarged(spread(_mean_colour(colour, ImageChops.invert(alpha), side), known), colour.width)
 
     weight = np.asarray(alpha)
     freed = np.where((weight == 0)[..., None], object_colour, np.asarray(colour))
@@ -157,6 +155,13 @@ def _free_colours(colour: Image.Image, alpha: Image.Image, window: Window, is_st
     result = Image.fromarray(freed)
     result.putalpha(alpha)
     return result
+
+
+def _mean_colour(colour: Image.Image, weight: Image.Image, side: int) -> NDArray[np.float32]:
+    """(side, side, 3) float32, 0..255: the picture shrunk by weighted means."""
+    weighted = colour.copy()
+    weighted.putalpha(weight)  # Pillow weights colours by alpha when it resizes
+    return np.asarray(weighted.resize((side, side), Image.Resampling.BOX).convert("RGB"), np.float32)
 
 
 def _inside_photo(window: Window, side: int) -> NDArray[np.bool_]:
@@ -190,7 +195,7 @@ def spread(colours: NDArray[np.float32], weights: NDArray[Any]) -> NDArray[np.fl
     while min(levels[-1][1].shape[:2]) > 1:
         levels.append((_halved(levels[-1][0]), _halved(levels[-1][1])))
     premultiplied, weight = levels.pop()
-    filled = premultiplied / np.maximum(weight, 1e-8)
+    filled: NDArray[np.float32] = premultiplied / np.maximum(weight, 1e-8)
     for premultiplied, weight in reversed(levels):
         filled = premultiplied + (1 - weight) * _doubled(filled)[: weight.shape[0], : weight.shape[1]]
     return filled

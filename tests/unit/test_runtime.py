@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Devices, errors and cancellation, with the real ONNX Runtime and the bundled cut-out network."""
+
+import shutil
+import types
+
+import numpy as np
+import onnxruntime
+import pytest
+from image_to_3d.inference import runtime as runtime_module
+from image_to_3d.inference.cutout import NETWORK
+from image_to_3d.inference.errors import Cancelled, ModelError
+from image_to_3d.inference.monitor import Monitor
+from image_to_3d.inference.runtime import Runtime, RuntimeSettings
+
+INPUTS = {"input.1": np.zeros((1, 3, 320, 320), np.float32)}
+STATE = onnxruntime.capi.onnxruntime_pybind11_state
+
+
+class CancellingMonitor(Monitor):
+    """Cancels after being asked a number of times."""
+
+    def __init__(self, patience):
+        super().__init__()
+        self.patience = patience
+
+    def is_cancelled(self):
+        self.patience -= 1
+        return self.patience < 0
+
+
+@pytest.fixture(scope="module")
+def runtime():
+    runtime = Runtime(RuntimeSettings(device="cpu"))
+    yield runtime
+    runtime.release()
+
+
+def fake_onnxruntime(providers, session_class=onnxruntime.InferenceSession):
+    """ONNX Runtime as it would be with other providers built in."""
+    fake = types.SimpleNamespace(**{name: getattr(onnxruntime, name) for name in dir(onnxruntime)})
+    fake.get_available_providers = lambda: providers
+    fake.InferenceSession = session_class
+    return fake
+
+
+def test_run_gives_all_outputs_by_name(runtime):
+    monitor = Monitor()
+    outputs = runtime.run(NETWORK, INPUTS, monitor)
+    assert len(outputs) == 7
+    assert outputs["1959"].shape == (1, 1, 320, 320)
+    assert monitor.warnings == []
+    assert runtime.device == "cpu"
+
+
+def test_sessions_stay_warm_until_released(tmp_path):
+    runtime = Runtime(RuntimeSettings(device="cpu", threads=1))
+    copy = tmp_path / "copy.onnx"
+    shutil.copy(NETWORK, copy)
+    first = runtime.run(copy, INPUTS, Monitor())
+    copy.unlink()
+    second = runtime.run(copy, INPUTS, Monitor())
+    np.testing.assert_array_equal(first["1959"], second["1959"])
+    runtime.release()
+    with pytest.raises(ModelError, match="missing"):
+        runtime.run(copy, INPUTS, Monitor())
+
+
+def test_cancelling_stops_the_run_and_leaves_the_session_usable(runtime):
+    monitor = CancellingMonitor(patience=1)
+    with pytest.raises(Cancelled):
+        runtime.run(NETWORK, INPUTS, monitor)
+    assert monitor.patience < 0
+    assert runtime.run(NETWORK, INPUTS, Monitor())["1959"].shape == (1, 1, 320, 320)
+
+
+def test_cancelling_terminates_the_network_in_mid_run(runtime, monkeypatch):
+    """Not merely afterwards: ONNX Runtime itself reports that it was told to stop."""
+    runtime.run(NETWORK, INPUTS, Monitor())
+    session = runtime._sessions[NETWORK]
+    failures = []
+
+    class Spy:
+        def __getattr__(self, name):
+            return getattr(session, name)
+
+        def run(self, *arguments):
+            try:
+                return session.run(*arguments)
+            except Exception as error:
+                failures.append(str(error))
+                raise
+
+    monkeypatch.setattr(runtime_module, "POLL_SECONDS", 0.001)
+    monkeypatch.setitem(runtime._sessions, NETWORK, Spy())
+    with pytest.raises(Cancelled):
+        runtime.run(NETWORK, INPUTS, CancellingMonitor(patience=0))
+    assert len(failures) == 1
+    assert "terminate" in failures[0]
+
+
+@pytest.mark.parametrize("content", [b"", b"not a network", b"\x08\x06" + bytes(5000)])
+def test_corrupt_network(runtime, tmp_path, content):
+    path = tmp_path / "broken.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelError) as caught:
+        runtime.run(path, INPUTS, Monitor())
+    assert "broken.onnx" in caught.value.message
+    assert "damaged" in caught.value.message
+    assert "Reinstall" in caught.value.hint
+
+
+def test_truncated_network(runtime, tmp_path):
+    path = tmp_path / "cut.onnx"
+    path.write_bytes(NETWORK.read_bytes()[:1_000_000])
+    with pytest.raises(ModelError, match="damaged"):
+        runtime.run(path, INPUTS, Monitor())
+
+
+def test_missing_network(runtime, tmp_path):
+    with pytest.raises(ModelError) as caught:
+        runtime.run(tmp_path / "gone.onnx", INPUTS, Monitor())
+    assert "gone.onnx" in caught.value.message
+    assert "Reinstall" in caught.value.hint
+
+
+def test_unfitting_inputs_are_a_model_error(runtime):
+    with pytest.raises(ModelError, match=r"u2netp\.onnx"):
+        runtime.run(NETWORK, {"input.1": np.zeros((1, 3, 10, 10), np.float64)}, Monitor())
+
+
+def test_unknown_device():
+    with pytest.raises(ModelError, match="quantum"):
+        Runtime(RuntimeSettings(device="quantum"))
+
+
+def test_automatic_prefers_the_gpu(monkeypatch):
+    for providers, expected in (
+        (["CPUExecutionProvider", "CUDAExecutionProvider"], "cuda"),
+        (["DmlExecutionProvider", "CPUExecutionProvider"], "directml"),
+        (["AzureExecutionProvider", "CoreMLExecutionProvider", "CPUExecutionProvider"], "coreml"),
+        (["AzureExecutionProvider", "CPUExecutionProvider"], "cpu"),
+    ):
+        monkeypatch.setattr(onnxruntime, "get_available_providers", lambda providers=providers: providers)
+        assert Runtime(RuntimeSettings()).device == expected
+
+
+def test_a_device_that_is_not_built_in_is_replaced_with_one_warning(monkeypatch):
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    runtime, monitor = Runtime(RuntimeSettings(device="directml")), Monitor()
+    runtime.run(NETWORK, INPUTS, monitor)
+    runtime.run(NETWORK, INPUTS, monitor)
+    assert runtime.device == "cpu"
+    assert len(monitor.warnings) == 1
+    assert "directml" in monitor.warnings[0]
+    assert "CPU" in monitor.warnings[0]
+
+
+@pytest.mark.filterwarnings("ignore:Specified provider")
+def test_a_provider_that_silently_did_not_load_is_noticed(monkeypatch):
+    fake = fake_onnxruntime(["CUDAExecutionProvider", "CPUExecutionProvider"])
+    monkeypatch.setattr(runtime_module, "_import_onnxruntime", lambda: fake)
+    runtime, monitor = Runtime(RuntimeSettings()), Monitor()
+    assert runtime.device == "cuda"
+    assert runtime.run(NETWORK, INPUTS, monitor)["1959"].shape == (1, 1, 320, 320)
+    assert runtime.device == "cpu"
+    assert len(monitor.warnings) == 1
+    assert "driver" in monitor.warnings[0]
+
+
+@pytest.mark.parametrize("fails_at", ["creation", "run"])
+def test_a_gpu_that_fails_hands_over_to_the_cpu(monkeypatch, fails_at):
+    class GpuSession:
+        def __init__(self, model, options, providers):
+            self._is_gpu = providers[0] != "CPUExecutionProvider"
+            if self._is_gpu and fails_at == "creation":
+                raise STATE.Fail("CUDA failure 35: driver too old\nmore lines")
+            self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+        def get_providers(self):
+            return ["CUDAExecutionProvider", "CPUExecutionProvider"] if self._is_gpu else ["CPUExecutionProvider"]
+
+        def get_outputs(self):
+            return self._session.get_outputs()
+
+        def run(self, *arguments):
+            if self._is_gpu:
+                raise STATE.RuntimeException("CUDA failure 2: out of memory\nmore lines")
+            return self._session.run(*arguments)
+
+    fake = fake_onnxruntime(["CUDAExecutionProvider", "CPUExecutionProvider"], GpuSession)
+    monkeypatch.setattr(runtime_module, "_import_onnxruntime", lambda: fake)
+    runtime, monitor = Runtime(RuntimeSettings()), Monitor()
+    assert runtime.run(NETWORK, INPUTS, monitor)["1959"].shape == (1, 1, 320, 320)
+    assert runtime.device == "cpu"
+    assert len(monitor.warnings) == 1
+    assert "CUDA failure" in monitor.warnings[0]
+    assert "more lines" not in monitor.warnings[0]
+
+
+def test_telemetry_is_switched_off(monkeypatch):
+    calls = []
+    monkeypatch.setattr(onnxruntime, "disable_telemetry_events", lambda: calls.append(True))
+    Runtime(RuntimeSettings())
+    assert calls == [True]
+
+
+def test_a_missing_onnxruntime_is_a_clear_error(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
+    with pytest.raises(ModelError) as caught:
+        Runtime(RuntimeSettings())
+    assert "ONNX Runtime" in caught.value.message
+    assert "Install" in caught.value.hint
