@@ -135,13 +135,13 @@ def _smoothed(vertices: Floats, faces: Ints, steps: int) -> Floats:
     flat = faces.ravel()
     weight = 0.5 / np.maximum(np.bincount(flat, minlength=len(vertices)), 1)
     moved = vertices.astype(np.float64)
-    columns = [moved[:, axis].copy() for axis in range(3)]
-    for _ in range(steps):
-        for column in columns:
+    for axis in range(3):
+        column = moved[:, axis].copy()
+        for _ in range(steps):
             centres = np.repeat(column[faces].mean(axis=1), faces.shape[1])
-            column *= 0.5
-            column += weight * np.bincount(flat, centres, minlength=len(vertices))
-    return np.stack(columns, axis=1)
+            column = 0.5 * column + weight * np.bincount(flat, centres, minlength=len(vertices))
+        moved[:, axis] = column
+    return moved
 
 
 def _area_vectors(corners: Floats) -> Floats:
@@ -207,8 +207,10 @@ def _joined(labels: Ints, neighbours: Ints, areas: Floats, normals: Floats, shar
     before they join something large.
     """
     count = int(labels.max()) + 1
-    size = np.bincount(labels, areas, minlength=count)
-    mean = np.stack([np.bincount(labels, areas * normals[:, axis], minlength=count) for axis in range(3)], axis=1)
+    size = np.bincount(labels, areas, minlength=count).astype(np.float64)
+    mean: Floats = np.stack(
+        [np.bincount(labels, areas * normals[:, axis], minlength=count) for axis in range(3)], axis=1
+    )
     border: list[dict[int, int]] = [{} for _ in range(count)]
     here, there = np.repeat(labels, neighbours.shape[1]), labels[neighbours].ravel()
     pairs, lengths = np.unique((here * count + there)[here != there], return_counts=True)
@@ -244,7 +246,7 @@ def _merge(chart: int, into: int, size: Floats, mean: Floats, border: list[dict[
 def _frames(labels: Ints, vectors: Floats) -> Floats:
     """(c, 3, 3) per chart: rows are the plane's right and up and the mean normal."""
     count = int(labels.max()) + 1
-    normal = np.stack([np.bincount(labels, vectors[:, axis], minlength=count) for axis in range(3)], axis=1)
+    normal: Floats = np.stack([np.bincount(labels, vectors[:, axis], minlength=count) for axis in range(3)], axis=1)
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-30)
     # Keep the object's up direction up in the texture; charts seen from above or below have the back up.
     vertical = np.abs(normal[:, 2]) > 0.9

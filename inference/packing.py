@@ -165,12 +165,9 @@ class _Square:
         """(c, 2, 3) float32 maps of charts, whose lower corners (c, 2) are in cells, into the unit square."""
         result = np.empty((len(self.spots), 2, 3))
         for chart, (turns, x, y, width, height) in self.spots.items():
-            turn, corner = np.eye(2), np.zeros(2)
-            for _ in range(turns):
-                # np.rot90 takes row i, column j to row w - 1 - j, column i: cell (x, y) to (y, w - x).
-                turn = np.array([[0.0, 1.0], [-1.0, 0.0]]) @ turn
-                corner = np.array([corner[1], width - corner[0]])
-                width, height = height, width
+            # np.rot90 turns clockwise as seen with y upwards, and keeps the bitmap's corner at the origin.
+            turn = np.linalg.matrix_power(np.array([[0.0, 1.0], [-1.0, 0.0]]), turns)
+            corner = np.array([(0.0, 0.0), (0.0, width), (width, height), (height, 0.0)][turns])
             shift = corner + np.array([x, y]) + 0.5 * apart - turn @ lower[chart]
             result[chart, :, :2] = turn * scale
             result[chart, :, 2] = shift

@@ -7,6 +7,7 @@ triangles at 2048 x 2048 take a fraction of a second, and one triangle that fill
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,51 @@ class Fragments:
     y: NDArray[np.int64]
 
 
-def rasterize(corners: NDArray[np.floating], batch: int = BATCH) -> Iterator[Fragments]:
+@dataclass(frozen=True)
+class Gradients:
+    """Attributes that vary linearly over triangles.
+
+    Attributes:
+        origin: (2, t) float32, x and y of each triangle's first corner.
+        values: (k, t) float32, the attributes there.
+        along_x, along_y: (k, t) float32, their growth per grid unit.
+    """
+
+    origin: NDArray[np.float32]
+    values: NDArray[np.float32]
+    along_x: NDArray[np.float32]
+    along_y: NDArray[np.float32]
+
+    def at(self, fragments: Fragments) -> list[NDArray[np.float32]]:
+        """The k attributes (f,) float32 at grid points."""
+        triangle = fragments.triangle
+        x = fragments.x - self.origin[0][triangle]
+        y = fragments.y - self.origin[1][triangle]
+        return [
+            value[triangle] + along_x[triangle] * x.astype(np.float32) + along_y[triangle] * y.astype(np.float32)
+            for value, along_x, along_y in zip(self.values, self.along_x, self.along_y, strict=True)
+        ]
+
+
+def gradients(corners: NDArray[np.floating[Any]], attributes: NDArray[np.floating[Any]]) -> Gradients:
+    """Prepare interpolation.
+
+    Args:
+        corners: (t, 3, 2) in grid units.
+        attributes: (t, 3, k) the attributes at the corners. On triangles without area they are constant.
+    """
+    corners = corners.astype(np.float64)
+    (ax, ay), (bx, by) = (corners[:, 1] - corners[:, 0]).T, (corners[:, 2] - corners[:, 0]).T
+    area = ax * by - ay * bx
+    scale = np.where(np.abs(area) > 1e-9, 1.0 / np.where(area == 0.0, 1.0, area), 0.0)[:, None]
+    first, second = attributes[:, 1] - attributes[:, 0], attributes[:, 2] - attributes[:, 0]
+    along_x = (first * by[:, None] - second * ay[:, None]) * scale
+    along_y = (second * ax[:, None] - first * bx[:, None]) * scale
+    arrays = (corners[:, 0], attributes[:, 0], along_x, along_y)
+    return Gradients(*(np.ascontiguousarray(array.T, np.float32) for array in arrays))
+
+
+def rasterize(corners: NDArray[np.floating[Any]], batch: int = BATCH) -> Iterator[Fragments]:
     """Yield the grid points inside triangles, in the triangles' order.
 
     A point belongs to a triangle when it lies inside; left and upper edges belong to it, right and lower edges do
@@ -51,9 +96,7 @@ def rasterize(corners: NDArray[np.floating], batch: int = BATCH) -> Iterator[Fra
         yield _scan(corners[start:stop], first[start:stop], heights[start:stop], start)
 
 
-def _scan(
-    corners: NDArray[np.float64], first: NDArray[np.int64], heights: NDArray[np.int64], offset: int
-) -> Fragments:
+def _scan(corners: NDArray[np.float64], first: NDArray[np.int64], heights: NDArray[np.int64], offset: int) -> Fragments:
     """Fragments of triangles (t, 3, 2) whose scan lines start at ``first`` (t,)."""
     triangle, step = _expand(heights)
     row = first[triangle] + step

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Projection: what the photo says about a point of the surface, and how far it is to be believed.
+
+A photo tells the colour where its camera sees the surface at a fair angle. Three things make it lie: the surface is
+hidden behind another part (depth test); it turns away, so that one pixel smears over many texels (fade by angle); or
+the reconstruction's outline differs by a few pixels from the photo's, so that background or a nearer part would be
+painted on it (fade at the cut-out's edge and beside nearer parts).
+"""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .camera import Camera
+from .raster import gradients, rasterize
+
+Floats = NDArray[np.floating[Any]]
+
+DEPTH_SIZE = 1024
+"""Side of the depth buffer, pixels."""
+
+FACING_NONE, FACING_FULL = 0.2, 0.5
+"""Cosines between normal and line of sight where the photo begins to count (78 degrees) and fully counts (60)."""
+
+EDGE = 0.006
+"""Width of the fades at outlines, in parts of the window: what outlines of photo and surface usually differ by."""
+
+OCCLUDER_SLOPE = 3.0
+"""A step in depth steeper than this (times the width of the fade) is another part, not a slanted surface."""
+
+
+def smoothstep(low: Floats | float, high: Floats | float, value: Floats) -> Floats:
+    """0 below ``low``, 1 above ``high``, 3 t^2 - 2 t^3 between."""
+    part = np.clip((value - low) / (high - low), 0.0, 1.0)
+    return part * part * (3.0 - 2.0 * part)
+
+
+@dataclass(frozen=True)
+class Projection:
+    """A photo seen from its camera, with the depth of the surface it meets.
+
+    Attributes:
+        photo: (s * s, 4) uint8, the photo's pixels, row 0 at the top; the fourth channel is unused.
+        size: s.
+        depth: (d * d,) float32, distance of the nearest surface along the optical axis, row 0 at the bottom; infinity
+            where there is none.
+        trust: (d * d,) float32 0..1, low near outlines.
+        pixel: size of a depth pixel at depth 1, object units.
+    """
+
+    photo: NDArray[np.uint8]
+    size: int
+    depth: NDArray[np.float32]
+    trust: NDArray[np.float32]
+    pixel: float
+
+    @classmethod
+    def of(
+        cls, photo: NDArray[np.uint8], camera: Camera, window_points: Floats, depth: Floats, triangles: NDArray[Any]
+    ) -> Self:
+        """Look at a mesh through the photo's camera.
+
+        Args:
+            photo: (s, s, 4) uint8, sRGB, straight alpha, the camera's window.
+            camera: whose window it is.
+            window_points: (n, 2) the mesh's vertices by ``camera.project``.
+            depth: (n,) likewise.
+            triangles: (t, 3).
+        """
+        buffer = _depth_buffer(window_points, depth, triangles)
+        pixel = 2.0 / (DEPTH_SIZE * camera.focal)
+        trust = np.minimum(_alpha_trust(photo[::-1, :, 3]), _occlusion_trust(buffer, pixel))
+        return cls(photo.reshape(-1, 4), len(photo), buffer.reshape(-1), trust.reshape(-1), pixel)
+
+    def look(self, window_points: Floats, depth: Floats, facing: Floats) -> tuple[Floats, Floats]:
+        """Colours (n, 3) float32, sRGB 0..1, and weights (n,) float32 0..1 of surface points.
+
+        Args:
+            window_points: (n, 2) float32, by ``Camera.project``.
+            depth: (n,) float32, likewise.
+            facing: (n,) float32, cosine between the normal and the direction to the camera.
+        """
+        weight = smoothstep(FACING_NONE, FACING_FULL, facing)
+        weight *= (depth > 0.0) & (np.abs(window_points) < 1.0).all(axis=1)
+        seen = np.flatnonzero(weight > 0.0)
+        points, depth, facing = window_points[seen], depth[seen], facing[seen]
+        place = np.clip(((points * 0.5 + 0.5) * DEPTH_SIZE).astype(np.int32), 0, DEPTH_SIZE - 1)
+        index = place[:, 1] * DEPTH_SIZE + place[:, 0]
+        # On a slanted surface one pixel spans depths: tolerate two pixels' worth, and the rounding of smoothed normals.
+        tangent = np.sqrt(np.maximum(1.0 - facing * facing, 0.0)) / facing
+        tolerance = 2.0 * self.pixel * depth * (1.0 + tangent)
+        hidden = smoothstep(tolerance, 2.0 * tolerance, depth - self.depth[index])
+        weight[seen] *= (1.0 - hidden) * self.trust[index]
+        seen = np.flatnonzero(weight > 0.0)
+        colors = np.zeros((len(weight), 3), np.float32)
+        colors[seen] = self._colors(window_points[seen])
+        return colors, weight
+
+    def _colors(self, window_points: Floats) -> Floats:
+        """Bilinear photo colours (n, 3) float32, sRGB 0..1, at window coordinates (n, 2) within -1..1."""
+        half = np.float32(0.5 * self.size)
+        x = np.clip((window_points[:, 0] + 1.0) * half - 0.5, 0.0, self.size - 1.001)
+        y = np.clip((1.0 - window_points[:, 1]) * half - 0.5, 0.0, self.size - 1.001)
+        column, row = x.astype(np.int32), y.astype(np.int32)
+        right, down = (x - column)[:, None].astype(np.float32), (y - row)[:, None].astype(np.float32)
+        first = row * self.size + column
+        upper = _mix(self.photo[first], self.photo[first + 1], right)
+        lower = _mix(self.photo[first + self.size], self.photo[first + self.size + 1], right)
+        upper += (lower - upper) * down
+        return upper[:, :3] * np.float32(1.0 / 255.0)
+
+
+def _mix(a: NDArray[np.uint8], b: NDArray[np.uint8], part: Floats) -> Floats:
+    start = a.astype(np.float32)
+    return start + (b - start) * part
+
+
+def _depth_buffer(window_points: Floats, depth: Floats, triangles: NDArray[Any]) -> NDArray[np.float32]:
+    """(d, d) float32 depth of the nearest surface, infinity where there is none, row 0 at the bottom.
+
+    The reciprocal of depth is linear on the screen, so that its interpolation is exact.
+    """
+    in_front = (depth > 1e-3)[triangles].all(axis=1) & (np.abs(window_points) < 4.0).all(axis=1)[triangles].all(axis=1)
+    triangles = triangles[in_front]
+    corners = ((window_points.astype(np.float64) * 0.5 + 0.5) * DEPTH_SIZE - 0.5)[triangles]
+    nearness = (1.0 / np.maximum(depth, 1e-3))[triangles]
+    slopes = gradients(corners, nearness[:, :, None])
+    nearest = np.zeros((DEPTH_SIZE + 1) * DEPTH_SIZE, np.float32)
+    for fragments in rasterize(corners):
+        value = slopes.at(fragments)[0]
+        inside = (fragments.x >= 0) & (fragments.x < DEPTH_SIZE) & (fragments.y >= 0) & (fragments.y < DEPTH_SIZE)
+        place = np.where(inside, fragments.y * DEPTH_SIZE + fragments.x, DEPTH_SIZE * DEPTH_SIZE)
+        np.maximum.at(nearest, place, value)
+    with np.errstate(divide="ignore"):
+        return (1.0 / nearest[: DEPTH_SIZE * DEPTH_SIZE]).reshape(DEPTH_SIZE, DEPTH_SIZE)
+
+
+def _alpha_trust(alpha: NDArray[np.uint8]) -> Floats:
+    """(d, d) float32: 0 at the cut-out's edge, 1 from twice ``EDGE`` inwards."""
+    index = ((np.arange(DEPTH_SIZE) + 0.5) * len(alpha) / DEPTH_SIZE).astype(np.intp)
+    cover = alpha[index][:, index].astype(np.float32) / 255.0
+    radius = max(1, round(EDGE * DEPTH_SIZE))
+    # Alpha slightly below one is a translucent or softly cut part, not an outline.
+    return _blur(_minimum(np.minimum(cover * 1.25, 1.0), radius), radius)
+
+
+def _occlusion_trust(depth: NDArray[np.float32], pixel: float) -> Floats:
+    """(d, d) float32: low where something much nearer is within ``EDGE``."""
+    radius = max(1, round(EDGE * DEPTH_SIZE))
+    nearer = _minimum(depth, radius)
+    step = np.float32(OCCLUDER_SLOPE * radius * pixel) * nearer
+    with np.errstate(invalid="ignore"):
+        clear = 1.0 - smoothstep(step, 2.0 * step, depth - nearer)
+    return _blur(np.where(np.isfinite(depth), clear, 1.0).astype(np.float32), max(1, radius // 2))
+
+
+def _minimum(picture: Floats, radius: int) -> Floats:
+    """Least value within a square of ``2 * radius + 1`` pixels; outside the picture counts as infinity."""
+    for _ in range(2):
+        padded = np.pad(picture.T, ((radius, radius), (0, 0)), constant_values=np.inf)
+        span = 1
+        while span < 2 * radius + 1:
+            step = min(span, 2 * radius + 1 - span)
+            padded = np.minimum(padded[:-step], padded[step:])
+            span += step
+        picture = padded
+    return picture
+
+
+def _blur(picture: Floats, radius: int) -> Floats:
+    """Mean over a square of ``2 * radius + 1`` pixels; the border is extended."""
+    width = 2 * radius + 1
+    for _ in range(2):
+        padded = np.pad(picture.T, ((radius + 1, radius), (0, 0)), mode="edge").cumsum(axis=0, dtype=np.float64)
+        picture = ((padded[width:] - padded[:-width]) / width).astype(np.float32)
+    return picture
