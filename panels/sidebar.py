@@ -9,7 +9,7 @@ from ..cutout_preview import PREVIEW
 from ..engine import ENGINE
 from ..operators.cutout import preview_key
 
-MAX_LINE = 44
+MAX_LINE = 38
 """Characters of a message per line at the sidebar's usual width; labels do not wrap by themselves."""
 
 
@@ -128,13 +128,12 @@ def _summary_stands() -> bool:
 
 def _draw_failure(column: bpy.types.UILayout) -> None:
     failure = ENGINE.failure
-    column.alert = True
+    message = column.column(align=True)
+    message.alert = True
     for number, line in enumerate(wrap(failure.message)):
-        column.label(text=line, icon="ERROR" if number == 0 else "BLANK1")
-    hint = column.column(align=True)
-    hint.alert = False
+        message.label(text=line, icon="ERROR" if number == 0 else "BLANK1")
     for line in wrap(failure.hint):
-        hint.label(text=line, icon="BLANK1")
+        column.label(text=line, icon="BLANK1")
     column.operator("image_to_3d.copy_diagnostics", icon="COPYDOWN")
 
 
