@@ -13,6 +13,7 @@ import bpy
 from checkout import PACKAGE, ROOT, load_extension
 from turntable import render_turntable, sheet
 
+EXAMPLE = ROOT / "examples" / "coffee.jpg"
 FORMATS = ("blend", "glb")
 
 
@@ -26,7 +27,7 @@ def main() -> int:
     load_extension().register()
     api = importlib.import_module(f"{PACKAGE}.api")
     try:
-        for photo in options.photos or [example_photo()]:
+        for photo in options.photos or [EXAMPLE]:
             demonstrate(api, photo, options.quality.upper(), options.output)
     except api.ReconstructionError as error:
         print(error, file=sys.stderr)
@@ -34,11 +35,6 @@ def main() -> int:
     finally:
         api.shutdown()
     return 0
-
-
-def example_photo() -> Path:
-    """The first photo of examples/."""
-    return next(path for path in sorted((ROOT / "examples").iterdir()) if path.suffix in {".jpg", ".png", ".webp"})
 
 
 def demonstrate(api, photo: Path, quality: str, output: Path) -> None:  # noqa: ANN001 (a module)

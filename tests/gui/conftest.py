@@ -18,7 +18,7 @@ import real_blender  # noqa: E402 (a tool, not a package; its folder has to be n
 @pytest.fixture(scope="session")
 def photo():
     """A real photo."""
-    return next(path for path in sorted((ROOT / "examples").iterdir()) if path.suffix in {".jpg", ".png"})
+    return ROOT / "examples" / "coffee.jpg"
 
 
 @pytest.fixture(scope="session")

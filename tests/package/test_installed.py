@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def facts(package, bare_python, tmp_path_factory):
     """Install and run once, in a process of its own; the tests look at what it reports."""
     folder = tmp_path_factory.mktemp("installed")
-    photo = next(path for path in sorted((ROOT / "examples").iterdir()) if path.suffix in {".jpg", ".png"})
+    photo = ROOT / "examples" / "coffee.jpg"
     command = [bare_python, ROOT / "tests/package/installed_run.py", package, photo, folder / "report.json"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     environment |= {"BLENDER_USER_RESOURCES": str(folder / "user"), "TMPDIR": str(folder / "temporary")}
