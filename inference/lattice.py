@@ -2,8 +2,8 @@
 """Coarse-to-fine sampling: a field's values where its surface is, and only the sides (inside, outside) elsewhere.
 
 The samples of resolution R form a lattice of *voxels*. It is sampled first at every c-th voxel and at the centres of
-the cubes between those samples (together a body-centred cubic lattice, the thinnest that leaves no room for a ball of
-a given size). Cells whose samples lie on different sides are subdivided, down to single voxels. On each level the
+the cubes between those samples (together a body-centred cubic lattice, the sparsest that leaves no room for a ball of a
+given size). Cells whose samples lie on different sides are subdivided, down to single voxels. On each level the
 surface is followed: where the samples of an evaluated cell's face contradict the side its neighbour was taken to lie
 on, the neighbour is evaluated too, and so on.
 
@@ -52,15 +52,15 @@ SAMPLING_SHARE = 0.9
 
 STEPS: tuple[tuple[float, tuple[int, ...]], ...] = (
     (8.9443, (8, 4, 2, 1)),
-    (6.7083, (6, 3, 1)),
+    (7.4833, (6, 2, 1)),
     (4.4722, (4, 2, 1)),
     (3.7417, (3, 1)),
     (2.2361, (2, 1)),
 )
 """Diameter in voxels of the largest ball that fits between the coarse samples, and the steps down to one voxel.
 
-Twice the covering radius: sqrt(5) / 2 c for a body-centred cubic lattice of even side c; sqrt(14) for c = 3, whose
-centres are rounded to a voxel."""
+Twice the covering radius: sqrt(5) / 2 c for a body-centred cubic lattice of side c; sqrt(14) / 3 c where the step is
+divided by 3, since the centres are rounded to the next finer lattice."""
 
 
 @dataclass(frozen=True)
@@ -263,25 +263,45 @@ def sample(field: Field, grid: VoxelGrid, sampler: Sampler) -> SampledField:
         x, y, z = (cube * (steps[0] // step) + 1 for cube in cubes)
         lattices.append(Lattice(step, (x, y, z), lattices[-1] if lattices else None))
     share = SAMPLING_SHARE / len(steps)
-    cells = _sample_coarse(lattices[0], sampler, share)
+    cells = _sample_coarse(lattices[0], steps[1], sampler, share)
     for level, (parent, child) in enumerate(itertools.pairwise(lattices), 1):
         cells = _subdivide(parent, child, cells, sampler, (level * share, (level + 1) * share))
     return SampledField(lattices[-1], diameter * grid.spacing)
 
 
-def _sample_coarse(lattice: Lattice, sampler: Sampler, share: float) -> Cells:
+def sample_densely(grid: VoxelGrid, sampler: Sampler) -> SampledField:
+    """Evaluate every sample of the grid: what ``sample`` is measured against.
+
+    Raises:
+        SurfaceError: nothing is inside, or values are not numbers.
+        Cancelled: between batches.
+    """
+    lattice = Lattice(1, grid.shape, None)
+    x, y, z = np.ogrid[: grid.shape[0], : grid.shape[1], : grid.shape[2]]
+    everything = lattice.addresses(x, y, z)
+    lattice.evaluate(everything.ravel(), sampler, (0.0, SAMPLING_SHARE))
+    if not lattice.inside(everything).any():
+        raise _nothing()
+    return SampledField(lattice, 3**0.5 * grid.spacing)
+
+
+def _nothing() -> SurfaceError:
+    return SurfaceError("Nothing was reconstructed from this photo.", "Check the cut-out, or try another photo.")
+
+
+def _sample_coarse(lattice: Lattice, next_step: int, sampler: Sampler, share: float) -> Cells:
     """Evaluate all nodes and cell centres; return the cells whose samples do not agree."""
     x, y, z = np.ogrid[: lattice.size[0], : lattice.size[1], : lattice.size[2]]
     corners = lattice.addresses(x, y, z)
     lattice.evaluate(corners.ravel(), sampler, (0.0, share / 2))
     cells = np.indices([count - 1 for count in lattice.size], np.int32).reshape(3, -1)
-    centres = cells.T * lattice.step + lattice.step // 2
+    centres = cells.T * lattice.step + next_step * (lattice.step // next_step // 2)
     # Not kept for the finer lattice: the few that lie near the surface are cheaper evaluated twice than stored.
     some = every = sampler.closed_levels(centres, (share / 2, share)) > 0
     for part in _corner_views(lattice.inside(corners)):
         some, every = some | part.ravel(), every & part.ravel()
     if not some.any():
-        raise SurfaceError("Nothing was reconstructed from this photo.", "Check the cut-out, or try another photo.")
+        raise _nothing()
     return cells[:, some & ~every]
 
 

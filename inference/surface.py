@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from .errors import ModelError, SurfaceError
 from .fields import Field
-from .lattice import LARGEST_LEVEL, PAGE, SAMPLING_SHARE, Lattice, Sampler, VoxelGrid, sample
+from .lattice import LARGEST_LEVEL, PAGE, SAMPLING_SHARE, Lattice, Sampler, VoxelGrid, sample, sample_densely
 from .monitor import Monitor
 
 Vertices = NDArray[np.float32]
@@ -114,6 +114,11 @@ def extract_surface(field: Field, settings: SurfaceSettings, monitor: Monitor) -
     return _extract_about(field, settings, settings.target_faces, monitor)
 
 
+def extract_densely(field: Field, settings: SurfaceSettings, monitor: Monitor) -> Surface:
+    """Like ``extract_surface`` without ``target_faces``, but evaluates every sample, as a measure for it."""
+    return _extract(field, settings.resolution, settings.floater_share, 0, monitor, densely=True)
+
+
 def _extract_about(field: Field, settings: SurfaceSettings, target: int, monitor: Monitor) -> Surface:
     """Find the highest resolution that keeps to the target: the number of quads grows with its square."""
     resolution = min(settings.resolution, PROBE_RESOLUTION)
@@ -129,10 +134,12 @@ def _extract_about(field: Field, settings: SurfaceSettings, target: int, monitor
     return surface
 
 
-def _extract(field: Field, resolution: int, floater_share: float, evaluations: int, monitor: Monitor) -> Surface:
+def _extract(
+    field: Field, resolution: int, floater_share: float, evaluations: int, monitor: Monitor, densely: bool = False
+) -> Surface:
     grid = VoxelGrid.of(field, resolution)
     sampler = Sampler(field, grid, monitor)
-    sampled = sample(field, grid, sampler)
+    sampled = sample_densely(grid, sampler) if densely else sample(field, grid, sampler)
     voxels, faces = _mesh(sampled.lattice)
     vertices = grid.points(_newton_step(voxels, faces, sampled.lattice, sampler))
     vertices = np.clip(vertices, grid.lower, grid.upper)
