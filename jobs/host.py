@@ -84,15 +84,6 @@ class Host:
         self._job = job = Job(self._count, task, self._acquire)
         return job
 
-    def diagnostics(self) -> str:
-        """What a report of a problem should hold: how the worker runs and why the last job failed."""
-        lines = [f"{self.launch}"]
-        if self._worker is not None:
-            lines.append(f"worker: pid {self.pid}, {self._worker.hello or 'not started'}")
-        if self._job is not None and self._job.diagnostics:
-            lines.append(self._job.diagnostics)
-        return "\n".join(lines)
-
     def shutdown(self) -> None:
         """Cancel the running job, kill the worker and remove its folder. The next job starts a fresh one."""
         if self.is_busy and self._job is not None:
