@@ -184,7 +184,12 @@ def test_second_job_at_the_same_time_is_refused(host: Host) -> None:
     assert not host.is_busy
 
 
-def test_worker_is_isolated_and_modest(host: Host, capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("python_args", [("-I",), ()])
+def test_worker_is_isolated_and_modest(
+    host: Host, capfd: pytest.CaptureFixture[str], python_args: tuple[str, ...]
+) -> None:
+    """Blender's own Python runs in isolated mode unless it was told to use the system's environment."""
+    host.launch = replace(host.launch, python_args=python_args)
     job = host.start(tasks.Describe())
     assert job.wait() is JobState.DONE, job.diagnostics
     described = job.result
