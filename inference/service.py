@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -117,12 +118,19 @@ class Channel:
             exit_code: one of ``protocol``'s.
             remove_folder: remove the session folder, because no host is left to do it.
         """
-        sys.stdout.flush()
-        sys.stderr.flush()
-        self._messages.close()
+        with suppress(OSError):  # of the log, on a full disk
+            sys.stdout.flush()
+            sys.stderr.flush()
         if remove_folder:
-            shutil.rmtree(self.session_folder, ignore_errors=True)
+            self._remove_folder()
         os._exit(exit_code)
+
+    def _remove_folder(self) -> None:
+        folder = self.session_folder
+        with suppress(OSError):  # Windows does not rename a folder with open files
+            # The main thread may be writing a result; under its new name the folder is out of its reach.
+            folder = folder.rename(folder.with_name(f"{folder.name}_ended"))
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class WorkerMonitor(Monitor):
@@ -210,7 +218,7 @@ def _describe(error: Exception, doing: str) -> Message:
         told = error
     else:
         told = errors.WorkerError(
-            f"{doing} unexpectedly ({type(error).__name__}: {error}).",
+            f"{doing} ({type(error).__name__}: {error}).",
             "Copy the diagnostics from the extension's preferences and report them.",
         )
     return {

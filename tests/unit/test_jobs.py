@@ -224,7 +224,7 @@ def test_host_never_loads_onnxruntime() -> None:
     ("how", "kind", "sentence", "hint"),
     [
         ("foreseen", PhotoError, "The photo 'cup.png' is empty.", "Choose another one."),
-        ("unexpected", WorkerError, "'Baking the texture' failed unexpectedly (ValueError: seven", "report"),
+        ("unexpected", WorkerError, "'Baking the texture' failed (ValueError: seven", "report"),
         ("memory", WorkerError, "'Baking the texture' failed: the memory ran out.", "lower quality"),
         ("native memory", WorkerError, "'Baking the texture' failed: the memory ran out.", "lower quality"),
         ("crash", WorkerError, "crashed during 'Baking the texture'", "diagnostics"),
