@@ -132,14 +132,15 @@ def _face_neighbours(faces: Ints, vertex_count: int) -> Ints:
 
 def _smoothed(vertices: Floats, faces: Ints, steps: int) -> Floats:
     """Vertices (n, 3) moved ``steps`` times half-way to the mean of their faces' centres."""
-    flat = faces.ravel()
-    weight = 0.5 / np.maximum(np.bincount(flat, minlength=len(vertices)), 1)
+    flat, sides = faces.ravel(), np.ascontiguousarray(faces.T)
+    weight = 0.5 / len(sides) / np.maximum(np.bincount(flat, minlength=len(vertices)), 1)
     moved = vertices.astype(np.float64)
     for axis in range(3):
         column = moved[:, axis].copy()
         for _ in range(steps):
-            centres = np.repeat(column[faces].mean(axis=1), faces.shape[1])
-            column = 0.5 * column + weight * np.bincount(flat, centres, minlength=len(vertices))
+            centres = sum((column[side] for side in sides[1:]), column[sides[0]])
+            spread = np.bincount(flat, np.repeat(centres, len(sides)), minlength=len(vertices))
+            column = 0.5 * column + weight * spread
         moved[:, axis] = column
     return moved
 
@@ -153,12 +154,14 @@ def _area_vectors(corners: Floats) -> Floats:
 
 def _smoothed_normals(vectors: Floats, neighbours: Ints, steps: int) -> Floats:
     """Unit normals (m, 3) float32 of area vectors averaged over neighbours ``steps`` times."""
-    normals = vectors.astype(np.float32)
-    for _ in range(steps):
-        total = normals.copy()
-        for side in neighbours.T:
-            total += normals[side]
-        normals = total / np.float32(neighbours.shape[1] + 1)
+    across = np.ascontiguousarray(neighbours.T)
+    smooth = []
+    for column in vectors.astype(np.float32).T:
+        total = np.ascontiguousarray(column)
+        for _ in range(steps):
+            total = sum((total[side] for side in across), total) * np.float32(1.0 / (len(across) + 1))
+        smooth.append(total)
+    normals = np.stack(smooth, axis=1)
     return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-30)
 
 

@@ -7,7 +7,7 @@ that one shift tests a row of a chart at every place of the square at once.
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,17 +15,20 @@ from numpy.typing import NDArray
 from .monitor import Monitor
 from .raster import rasterize
 
-GAP_CELLS = 2
-"""Cells of the bitmap that the gap between charts is wide; more cells pack closer and take longer."""
+LEAST_CELLS = 128
+"""Cells along the square's side at least: more pack hardly closer (within 2 %), and take longer."""
 
-LEAST_CELLS = 256
-"""Cells along the square's side at least, whatever the gap."""
+EXPECTED_USE = 0.58
+"""Share of the square that the charts are first scaled to cover; a good packing reaches it, so that one round does."""
 
-EXPECTED_USE = 0.7
-"""Share of the square that the charts are first scaled to cover; the scale follows what packing then reaches."""
+SHRINK = 0.98
+"""What is taken off besides when the charts did not fit: another scale is another puzzle."""
 
-ATTEMPTS = 4
-"""Rounds of packing at most until the square is as large as the scale assumed."""
+ORDERS = 12
+"""Orders of placing that are tried."""
+
+CHANCE = 0.5
+"""Standard deviation, in natural logarithms, of the factor that disturbs the areas by which an order is made."""
 
 
 def pack(
@@ -42,21 +45,38 @@ def pack(
     Returns:
         (c, 2, 3) float32 affine maps into the unit square: a turn by quarters, the scale, a shift.
     """
-    apart = max(GAP_CELLS, int(np.ceil(gap * LEAST_CELLS)))
+    apart = max(1, int(np.ceil(gap * LEAST_CELLS)))
     side = apart / gap
     first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     area = float(np.abs(first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]).sum() * 0.5)
     scale = side * np.sqrt(EXPECTED_USE / area)
-    for attempt in range(ATTEMPTS):
+    while True:
         bitmaps, lower = _bitmaps(labels, corners * np.float32(scale))
-        square = _Square()
-        for chart in sorted(range(len(bitmaps)), key=lambda index: -int(bitmaps[index].sum())):
-            monitor.progress(attempt / ATTEMPTS)
-            square.add(chart, bitmaps[chart], apart)
-        if square.size <= side * 1.005:
-            break
-        scale *= side / square.size
-    return square.maps(lower, scale, apart)
+        square = _best_square(bitmaps, apart, monitor)
+        if square.size <= side:
+            return square.maps(lower, scale, apart)
+        scale *= SHRINK * side / square.size
+
+
+def _best_square(bitmaps: list[NDArray[np.bool_]], apart: int, monitor: Monitor) -> "_Square":
+    """The smallest square of those that several orders of placing give."""
+    orders = _orders(bitmaps)
+    best = _Square.unlimited(bitmaps, apart)
+    best.fill(bitmaps, orders[0], apart, np.inf, monitor)
+    for order in orders[1:]:
+        attempt = _Square.unlimited(bitmaps, apart)
+        if attempt.fill(bitmaps, order, apart, best.size - 1, monitor):
+            best = attempt
+    return best
+
+
+def _orders(bitmaps: list[NDArray[np.bool_]]) -> list[list[int]]:
+    """Orders worth trying: by area, by longer side, and by area with chance, always large charts before small."""
+    random = np.random.default_rng(0)
+    area = np.array([float(bitmap.sum()) for bitmap in bitmaps])
+    sizes = [area, np.array([float(max(bitmap.shape)) for bitmap in bitmaps])]
+    sizes += [area * np.exp(CHANCE * random.normal(size=len(area))) for _ in range(ORDERS - len(sizes))]
+    return [np.argsort(-size, kind="stable").tolist() for size in sizes]
 
 
 def _bitmaps(
@@ -106,16 +126,34 @@ class _Square:
     """The growing square and what lies in it.
 
     Attributes:
-        stride: bits per row of ``cells``.
+        stride: bits per row of ``cells``, and the square's greatest width; a multiple of 8.
         size: side of the occupied square, cells.
         cells: occupied cells; cell (x, y) is bit ``y * stride + x``.
         spots: by chart: quarter turns, x, y, and width and height of its ungrown bitmap before turning.
     """
 
-    stride: int = 1024
+    stride: int
     size: int = 0
     cells: int = 0
     spots: dict[int, tuple[int, int, int, int, int]] = field(default_factory=dict)
+
+    @classmethod
+    def unlimited(cls, bitmaps: list[NDArray[np.bool_]], apart: int) -> Self:
+        """Empty, and wide enough that its width will not be what limits packing."""
+        boxes = sum(float((bitmap.shape[0] + apart) * (bitmap.shape[1] + apart)) for bitmap in bitmaps)
+        longest = max(max(bitmap.shape) for bitmap in bitmaps) + apart
+        return cls(stride=-(-int(max(1.25 * boxes**0.5, longest)) // 8) * 8)
+
+    def fill(
+        self, bitmaps: list[NDArray[np.bool_]], order: list[int], apart: int, limit: float, monitor: Monitor
+    ) -> bool:
+        """Place charts in this order; False, and no further, once the square exceeds ``limit``."""
+        for chart in order:
+            monitor.progress(0.9)
+            self.add(chart, bitmaps[chart], apart)
+            if self.size > limit:
+                return False
+        return True
 
     def add(self, chart: int, bitmap: NDArray[np.bool_], apart: int) -> None:
         """Place one chart where the square grows least, then lowest and leftmost."""
@@ -155,11 +193,14 @@ class _Square:
         count = reach * self.stride
         blocked &= (1 << count) - 1
         bits = np.frombuffer(blocked.to_bytes(count // 8, "little"), np.uint8)
-        free = np.unpackbits(bits, bitorder="little").reshape(reach, self.stride)[:, :reach] == 0
-        y, x = np.nonzero(free)
-        size = np.maximum(np.maximum(x + width, y + height), self.size)
-        best = int(np.lexsort((y, x + y, size))[0])
-        return int(size[best]), int(x[best] + y[best]), int(y[best]), int(x[best])
+        taken = np.unpackbits(bits, bitorder="little").reshape(reach, self.stride)
+        taken = taken[:, : min(reach, self.stride - width + 1)]
+        along, up = np.arange(taken.shape[1], dtype=np.int32), np.arange(reach, dtype=np.int32)[:, None]
+        size = np.maximum(np.maximum(along + width, self.size), up + height)
+        # One number to compare: first the size, then x + y; taken places come last.
+        rank = size * np.int32(2 * len(taken) + 2 * self.stride) + along + up + taken.astype(np.int32) * (1 << 30)
+        y, x = divmod(int(rank.argmin()), taken.shape[1])
+        return int(size[y, x]), x + y, y, x
 
     def maps(self, lower: NDArray[np.float64], scale: float, apart: int) -> NDArray[np.float32]:
         """(c, 2, 3) float32 maps of charts, whose lower corners (c, 2) are in cells, into the unit square."""
