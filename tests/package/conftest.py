@@ -4,6 +4,7 @@
 import os
 import subprocess
 import sys
+import sysconfig
 import venv
 from pathlib import Path
 
@@ -31,8 +32,8 @@ def package(tmp_path_factory):
 @pytest.fixture(scope="session")
 def bare_python(tmp_path_factory):
     """A Python with bpy and its requirements, but neither ONNX Runtime nor Pillow: as bare as Blender's own."""
-    bpy = pytest.importorskip("bpy")
-    installed = Path(bpy.__file__).resolve().parent.parent
+    pytest.importorskip("bpy")
+    installed = Path(sysconfig.get_path("purelib"))
     folder = tmp_path_factory.mktemp("bare") / "venv"
     venv.create(folder, symlinks=True, with_pip=False)
     target = next(folder.glob("lib/python3*/site-packages"))

@@ -144,18 +144,15 @@ def test_operators_and_properties_have_tooltips():
 
     image_to_3d.register()
     try:
-        ours = [kind for kind in dir(bpy.types) if kind.startswith("IMAGE_TO_3D_OT_")]
-        assert ours
-        for kind in ours:
-            operator = getattr(bpy.types, kind).bl_rna
-            assert operator.description, kind
-            assert not operator.description.endswith("."), kind
+        names = dir(bpy.ops.image_to_3d)
+        assert "reconstruct" in names
+        for name in names:
+            operator = getattr(bpy.ops.image_to_3d, name).get_rna_type()
+            assert operator.description, name
+            assert not operator.description.endswith("."), name
             for item in operator.properties:
-                if item.identifier != "rna_type":
-                    assert item.description, f"{kind}.{item.identifier}"
-        for group in (bpy.types.Scene.bl_rna.properties["image_to_3d"],):
-            for item in group.fixed_type.properties:
-                if item.identifier not in {"rna_type", "name"}:
-                    assert item.description, item.identifier
+                assert item.identifier == "rna_type" or item.description, f"{name}, {item.identifier}"
+        for item in bpy.types.Scene.bl_rna.properties["image_to_3d"].fixed_type.properties:
+            assert item.identifier in {"rna_type", "name"} or item.description, item.identifier
     finally:
         image_to_3d.unregister()
