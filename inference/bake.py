@@ -12,6 +12,8 @@ choices keep this quick and the result whole:
 * Texels beyond the islands are filled from their neighbours, so that filtering and mipmaps never meet the background.
 """
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,12 +24,12 @@ from .code import Code
 from .fields import Appearance, Field
 from .monitor import Monitor
 from .padding import pad
-from .projection import Projection, smoothstep
-from .raster import Fragments, Gradients, gradients, rasterize
+from .projection import FACING_NONE, Projection
+from .raster import Fragments, Gradients, batches, gradients, scan
 
 Floats = NDArray[np.floating[Any]]
 
-DEFAULT_ROUGHNESS, DEFAULT_METALLIC = 0.5, 0.0
+CONSTANTS = {"roughness": 0.5, "metallic": 0.0}
 """The Principled BSDF's own defaults, for systems that predict neither."""
 
 SPACING = 0.5
@@ -47,6 +49,15 @@ LARGEST_SPAN = 4.0
 
 OVERLAP_WORTH_A_WORD = 0.01
 """Share of texels claimed twice from which the artist is told."""
+
+SHIFT_LEVELS = 4
+"""The finest grid of colour differences has 2**4 = 16 cells along the object's cube."""
+
+SHIFT_PRIOR = 4.0
+"""How many fully seen vertices weigh as much as the coarser grid."""
+
+MOST_THREADS = 4
+"""More threads are limited by memory."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +114,6 @@ class _Samples:
         points: (n, 3) float32.
         triangles: (t, 3).
         corners: (t, 3, 2) float64 UVs in texels, texel centres being integers.
-        appearance: of the field at the points; None where the field is to be asked at every texel.
         window_points, depth, facing: of the points, see ``Projection.look``.
     """
 
@@ -128,18 +138,23 @@ def bake(code: Code, field: Field, mesh: UVMesh, settings: BakeSettings, monitor
     Raises:
         Cancelled: the artist cancelled.
     """
-    size = settings.texture_size
-    samples = _samples(code, field, mesh, size, monitor)
+    samples = _samples(code, field, mesh, settings.texture_size, monitor)
     monitor.progress(0.1)
     projection = Projection.of(code.photo, code.camera, samples.window_points, samples.depth, samples.triangles)
     monitor.progress(0.2)
     appearance = field.appearance(samples.points)
-    interpolates = _interpolates(field, samples, appearance)
-    monitor.progress(0.3)
-    shift = settings.photo_strength * _photo_shift(projection, samples, appearance)
-    canvas = _Canvas(size, appearance)
-    canvas.paint(samples, appearance, shift, projection, None if interpolates else field, settings, monitor)
-    return canvas.maps(max(1, round(settings.margin * size / 1024)), monitor)
+    ink = _ink(samples, appearance, field, projection, settings)
+    texels, covered = _painted(ink, settings, monitor)
+    pad(texels, covered, max(1, round(settings.margin * settings.texture_size / 1024)))
+    monitor.progress(1.0)
+    values: dict[str, NDArray[np.uint8] | float] = {}
+    for name, default in CONSTANTS.items():
+        value = getattr(appearance, name)
+        values[name] = default if value is None else value
+    for index, name in enumerate(ink.extra, 3):
+        values[name] = np.ascontiguousarray(texels[:, :, index])
+    color = np.ascontiguousarray(texels[:, :, :3])
+    return Maps(color, values["roughness"], values["metallic"], float(covered.mean()))
 
 
 def _samples(code: Code, field: Field, mesh: UVMesh, size: int, monitor: Monitor) -> _Samples:
@@ -230,10 +245,11 @@ def _photo_shift(projection: Projection, samples: _Samples, appearance: Appearan
     coarser one where it knows little and follows its own average where it knows much: near the seam the shift is
     local, far from it the object's mean.
     """
-    colors, weights = projection.look(samples.window_points, samples.depth, samples.facing)
-    difference = (colors - appearance.base_color) * weights[:, None]
+    x, y = samples.window_points.T
+    seen, colors, weights = projection.look(x, y, samples.depth, samples.facing)
+    difference = (colors / 255.0 - appearance.base_color[seen]) * weights[:, None]
     finest = 1 << SHIFT_LEVELS
-    cells = np.clip(((samples.points + 1.0) * (0.5 * finest)).astype(np.int64), 0, finest - 1)
+    cells = np.clip(((samples.points[seen] + 1.0) * (0.5 * finest)).astype(np.int64), 0, finest - 1)
     cell = (cells[:, 0] * finest + cells[:, 1]) * finest + cells[:, 2]
     sums = [np.bincount(cell, difference[:, channel], minlength=finest**3) for channel in range(3)]
     sums.append(np.bincount(cell, weights, minlength=finest**3))
@@ -249,13 +265,6 @@ def _photo_shift(projection: Projection, samples: _Samples, appearance: Appearan
             shift = _doubled(shift)
         shift = (grid[..., :3] + SHIFT_PRIOR * shift) / (grid[..., 3:] + SHIFT_PRIOR)
     return _trilinear(shift, samples.points)
-
-
-SHIFT_LEVELS = 5
-"""The finest grid of colour differences has 2**5 = 32 cells along the object's cube."""
-
-SHIFT_PRIOR = 4.0
-"""How many fully seen vertices weigh as much as the coarser grid."""
 
 
 def _doubled(grid: Floats) -> Floats:
@@ -283,97 +292,115 @@ def _trilinear(grid: Floats, points: NDArray[np.float32]) -> NDArray[np.float32]
     return total
 
 
-class _Canvas:
-    """The maps being painted: texels in rows, all channels of a texel together."""
+@dataclass(frozen=True)
+class _Ink:
+    """What colours a texel, as attributes that vary linearly over the triangles.
 
-    def __init__(self, size: int, appearance: Appearance) -> None:
-        self.size = size
-        self.constants = {"roughness": DEFAULT_ROUGHNESS, "metallic": DEFAULT_METALLIC}
-        self.varying: list[str] = []
-        for name in ("roughness", "metallic"):
-            value = getattr(appearance, name)
-            if isinstance(value, np.ndarray):
-                self.varying.append(name)
-            elif value is not None:
-                self.constants[name] = float(value)
-        self.texels = np.zeros((size * size, 3 + len(self.varying)), np.uint8)
-        self.covered = np.zeros(size * size, bool)
-        self.painted = 0
+    Attributes:
+        corners: (t, 3, 2) float64, triangles in texels.
+        channels: colour 0..255 and further channels 0..255; where ``field`` is set, the shift of the colour 0..255
+            and the point's place.
+        sight: window coordinates times depth, depth, facing. The first two are linear on the surface only as products.
+        facing_camera: (t,) bool, triangles that the photo may show.
+        field: to be asked at every texel; None where the channels are the field's already.
+        extra: names of the further channels.
+        projection: the photo.
+        strength: how much of the photo is taken where it is wholly believed.
+    """
 
-    def channels(self, appearance: Appearance) -> NDArray[np.float32]:
-        """(n, 3 + varying) float32."""
-        extra = [np.asarray(getattr(appearance, name))[:, None] for name in self.varying]
-        return np.concatenate([appearance.base_color, *extra], axis=1).astype(np.float32)
+    corners: NDArray[np.float64]
+    channels: Gradients
+    sight: Gradients
+    facing_camera: NDArray[np.bool_]
+    field: Field | None
+    extra: tuple[str, ...]
+    projection: Projection
+    strength: float
 
-    def paint(
-        self,
-        samples: _Samples,
-        appearance: Appearance,
-        shift: NDArray[np.float32],
-        projection: Projection,
-        field: Field | None,
-        settings: BakeSettings,
-        monitor: Monitor,
-    ) -> None:
-        """Paint all triangles; with a field, ask it at every texel instead of interpolating."""
-        channels = self.channels(appearance)
-        if field is None:
-            channels[:, :3] += shift
-            values = channels
-        else:
-            values = np.concatenate([shift, samples.points], axis=1)
-        inks = gradients(samples.corners, values[samples.triangles])
-        seen = np.concatenate(
-            [samples.window_points * samples.depth[:, None], samples.depth[:, None], samples.facing[:, None]], axis=1
-        )
-        views = gradients(samples.corners, seen[samples.triangles])
-        visible = smoothstep(0.0, 1.0, samples.facing)[samples.triangles].max(axis=1) > 0.0
-        for fragments in rasterize(samples.corners):
-            ink = np.stack(inks.at(fragments), axis=1)
-            if field is not None:
-                asked = self.channels(field.appearance(np.ascontiguousarray(ink[:, 3:])))
-                asked[:, :3] += ink[:, :3]
-                ink = asked
-            self._project(ink, fragments, views, visible, projection, settings.photo_strength)
-            place = (fragments.y % self.size) * self.size + fragments.x % self.size
-            self.texels[place] = (np.clip(ink, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
-            self.covered[place] = True
-            self.painted += len(place)
-            monitor.progress(0.3 + 0.5 * float(fragments.triangle[-1]) / len(samples.triangles) if len(place) else 0.3)
+    def texels(self, batch: slice) -> tuple[Fragments, NDArray[np.uint8]]:
+        """A batch's texels and their values (f, 3 + extra) uint8."""
+        fragments = scan(self.corners, batch)
+        channels = self.channels.at(fragments)
+        if self.field is not None:
+            points = np.stack(channels[3:], axis=1)
+            asked = _channels(self.field.appearance(points), self.extra)
+            channels[3:] = []
+            for index in range(asked.shape[1]):
+                value = asked[:, index] + channels[index] if index < 3 else asked[:, index]
+                channels[index : index + 1] = [np.clip(value, 0.0, 255.0)]
+        self._project(channels, fragments)
+        return fragments, np.stack([(channel + np.float32(0.5)).astype(np.uint8) for channel in channels], axis=1)
 
-    def _project(
-        self,
-        ink: NDArray[np.float32],
-        fragments: Fragments,
-        views: Gradients,
-        visible: NDArray[np.bool_],
-        projection: Projection,
-        strength: float,
-    ) -> None:
-        """Blend the photo into colours (f, >= 3) where it is seen."""
-        chosen = np.flatnonzero(visible[fragments.triangle])
+    def _project(self, channels: list[NDArray[np.float32]], fragments: Fragments) -> None:
+        """Blend the photo into the colours where it is seen."""
+        chosen = np.flatnonzero(self.facing_camera[fragments.triangle])
         part = Fragments(fragments.triangle[chosen], fragments.x[chosen], fragments.y[chosen])
-        x, y, depth, facing = views.at(part)
-        window_points = np.stack([x, y], axis=1) / np.where(depth > 1e-6, depth, 1.0)[:, None]
-        colors, weight = projection.look(window_points, depth, facing)
-        before = ink[chosen, :3]
-        ink[chosen, :3] = before + (colors - before) * (strength * weight)[:, None]
+        x, y, depth, facing = self.sight.at(part)
+        scale = 1.0 / np.maximum(depth, np.float32(1e-6))
+        seen, colors, weight = self.projection.look(x * scale, y * scale, depth, facing)
+        chosen, weight = chosen[seen], weight * np.float32(self.strength)
+        for channel, color in zip(channels[:3], colors.T, strict=True):
+            before = channel[chosen]
+            channel[chosen] = before + (color - before) * weight
 
-    def maps(self, margin: int, monitor: Monitor) -> Maps:
-        """Fill the margins and hand over the maps."""
-        count = int(self.covered.sum())
-        twice = (self.painted - count) / max(count, 1)
-        if twice > OVERLAP_WORTH_A_WORD:
-            monitor.warn(f"{twice:.0%} of the texture lies under overlapping UVs; there the last face's colours stay.")
-        covered = self.covered.reshape(self.size, self.size)
-        texels = pad(self.texels.reshape(self.size, self.size, -1), covered, margin)
-        monitor.progress(1.0)
-        values: dict[str, NDArray[np.uint8] | float] = dict(self.constants)
-        for index, name in enumerate(self.varying):
-            values[name] = np.ascontiguousarray(texels[:, :, 3 + index])
-        return Maps(
-            np.ascontiguousarray(texels[:, :, :3]),
-            values["roughness"],
-            values["metallic"],
-            count / covered.size,
-        )
+
+def _channels(appearance: Appearance, extra: tuple[str, ...]) -> NDArray[np.float32]:
+    """(n, 3 + extra) float32, 0..255."""
+    further = [np.asarray(getattr(appearance, name))[:, None] for name in extra]
+    return (np.concatenate([appearance.base_color, *further], axis=1) * 255.0).astype(np.float32)
+
+
+def _ink(
+    samples: _Samples, appearance: Appearance, field: Field, projection: Projection, settings: BakeSettings
+) -> _Ink:
+    """Decide between interpolating and asking, and prepare."""
+    extra = tuple(name for name in CONSTANTS if isinstance(getattr(appearance, name), np.ndarray))
+    shift = settings.photo_strength * 255.0 * _photo_shift(projection, samples, appearance)
+    if _interpolates(field, samples, appearance):
+        values = _channels(appearance, extra)
+        values[:, :3] += shift
+        values, asked = np.clip(values, 0.0, 255.0), None
+    else:
+        values, asked = np.concatenate([shift, samples.points], axis=1), field
+    in_view = (samples.facing > FACING_NONE)[samples.triangles].any(axis=1)
+    in_view &= (samples.depth > 0.0)[samples.triangles].all(axis=1)
+    products = samples.window_points * samples.depth[:, None]
+    sight = np.concatenate([products, samples.depth[:, None], samples.facing[:, None]], axis=1)
+    return _Ink(
+        samples.corners,
+        gradients(samples.corners, values[samples.triangles]),
+        gradients(samples.corners, sight[samples.triangles]),
+        (samples.facing > FACING_NONE)[samples.triangles].any(axis=1)
+        & (samples.depth > 0.0)[samples.triangles].all(axis=1),
+        asked,
+        extra,
+        projection,
+        settings.photo_strength,
+    )
+
+
+def _painted(ink: _Ink, settings: BakeSettings, monitor: Monitor) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Texels (s, s, 3 + extra) uint8, 0 where nothing was painted, and where something was (s, s).
+
+    Threads pay because numpy lets go of the interpreter in long operations; the texels are written here, in order,
+    so that the result does not depend on them.
+    """
+    size = settings.texture_size
+    texels = np.zeros((size * size, 3 + len(ink.extra)), np.uint8)
+    covered = np.zeros(size * size, bool)
+    painted = 0
+    parts = batches(ink.corners)
+    executor = ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1))
+    try:
+        for done, (fragments, values) in enumerate(executor.map(ink.texels, parts), 1):
+            monitor.progress(0.3 + 0.5 * done / len(parts))
+            place = (fragments.y % size) * size + fragments.x % size
+            texels[place] = values
+            covered[place] = True
+            painted += len(place)
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+    twice = 1.0 - np.count_nonzero(covered) / max(painted, 1)
+    if twice > OVERLAP_WORTH_A_WORD:
+        monitor.warn(f"{twice:.0%} of the UVs lie one over the other; there the last face's colours remain.")
+    return texels.reshape(size, size, -1), covered.reshape(size, size)

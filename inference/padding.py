@@ -4,84 +4,58 @@
 import numpy as np
 from numpy.typing import NDArray
 
-RINGS = 2
-"""Rings of texels around islands that take the mean of their neighbours: what linear filtering reaches."""
 
+def pad(texels: NDArray[np.uint8], covered: NDArray[np.bool_], margin: int) -> None:
+    """Fill the texels outside the islands, in place.
 
-def pad(texels: NDArray[np.uint8], covered: NDArray[np.bool_], margin: int) -> NDArray[np.uint8]:
-    """Fill texels outside the islands.
-
-    Next to an island, texels take the mean of their neighbours; further out, of the blocks of a pyramid, as mipmaps
-    would average them; beyond the margin, of the whole map, which packs well.
+    Up to the margin, each texel takes the colour of the island's edge next to it, growing by sides and by corners in
+    turn, so that the margin is about as wide in every direction; beyond, all take the islands' mean.
 
     Args:
-        texels: (s, s, c) uint8; zero where not covered. Changed in place and returned.
-        covered: (s, s) bool.
+        texels: (h, w, c) uint8, at least 3 x 3, 0 outside the islands.
+        covered: (h, w) bool, the texels inside islands.
         margin: texels.
     """
     if not covered.any():
-        return texels
+        return
+    height, width = covered.shape
+    flat = texels.reshape(height * width, -1)
+    mean = flat.sum(axis=0, dtype=np.int64) / np.count_nonzero(covered)
     filled = covered.copy()
-    for _ in range(min(RINGS, margin)):
-        _add_ring(texels, filled)
-    total = texels.reshape(-1, texels.shape[2]).sum(axis=0, dtype=np.int64) / filled.sum()
-    _fill_from_blocks(texels, filled, margin, total)
-    return texels
+    # The outermost texels pass for filled: steps that stay inside need no test against the border.
+    filled[[0, -1]] = filled[:, [0, -1]] = True
+    front = _edge(covered)
+    known = filled.reshape(-1)
+    sides, corners = (1, -1, width, -width), (width + 1, width - 1, 1 - width, -width - 1)
+    for ring in range(margin):
+        parts = []
+        for step in sides if ring % 2 == 0 else sides + corners:
+            target = front + step
+            free = np.flatnonzero(~known[target])
+            target = target[free]
+            flat[target] = flat[front[free]]
+            known[target] = True
+            parts.append(target)
+        front = np.concatenate(parts)
+    flat[np.flatnonzero(~known)] = np.round(mean).astype(np.uint8)
+    for border, inner in (((0, slice(None)), (1, slice(None))), ((-1, slice(None)), (-2, slice(None)))):
+        _extend(texels, covered, border, inner)
+        _extend(texels.transpose(1, 0, 2), covered.T, border, inner)
 
 
-def _add_ring(texels: NDArray[np.uint8], filled: NDArray[np.bool_]) -> None:
-    """Fill the texels that touch a filled one, also diagonally; the map does not repeat."""
-    near = filled.copy()
-    near[1:] |= filled[:-1]
-    near[:-1] |= filled[1:]
-    rows = near.copy()
-    near[:, 1:] |= rows[:, :-1]
-    near[:, :-1] |= rows[:, 1:]
-    ring = np.flatnonzero(near & ~filled)
-    height, width = filled.shape
-    flat, known = texels.reshape(height * width, -1), filled.reshape(-1)
-    row, column = np.divmod(ring, width)
-    total = np.zeros((len(ring), flat.shape[1]), np.float32)
-    count = np.zeros(len(ring), np.float32)
-    for down in (-1, 0, 1):
-        for right in (-1, 0, 1):
-            inside = (row + down >= 0) & (row + down < height) & (column + right >= 0) & (column + right < width)
-            place = np.where(inside, ring + down * width + right, ring)
-            weight = known[place].astype(np.float32)
-            total += flat[place] * weight[:, None]
-            count += weight
-    flat[ring] = (total / count[:, None] + 0.5).astype(np.uint8)
-    known[ring] = True
+def _edge(covered: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Flat indices of the covered texels with an uncovered neighbour, without the picture's outermost texels."""
+    middle = covered[1:-1, 1:-1]
+    around = covered[:-2, 1:-1] & covered[2:, 1:-1] & covered[1:-1, :-2] & covered[1:-1, 2:]
+    row, column = np.nonzero(middle & ~around)
+    return (row + 1) * covered.shape[1] + column + 1
 
 
-def _fill_from_blocks(
-    texels: NDArray[np.uint8], filled: NDArray[np.bool_], margin: int, rest: NDArray[np.float64]
+def _extend(
+    texels: NDArray[np.uint8],
+    covered: NDArray[np.bool_],
+    border: tuple[int, slice],
+    inner: tuple[int, slice],
 ) -> None:
-    """Fill from the smallest block of 2, 4, 8 ... texels that holds anything, up to the margin; else ``rest``."""
-    sums = [texels.astype(np.float32)]
-    counts = [filled.astype(np.float32)]
-    while len(sums) == 1 or (1 << (len(sums) - 1) < margin and min(counts[-1].shape) > 1):
-        sums.append(_halved(sums[-1]))
-        counts.append(_halved(counts[-1][:, :, None])[:, :, 0])
-    color = np.broadcast_to(rest.astype(np.float32), (*counts[-1].shape, len(rest)))
-    for total, count in zip(sums[:0:-1], counts[:0:-1], strict=True):
-        known = count > 0.0
-        own = total / np.maximum(count, 1.0)[:, :, None]
-        color = np.where(known[:, :, None], own, _doubled(color, count.shape))
-    empty = np.flatnonzero(~filled)
-    row, column = np.divmod(empty, filled.shape[1])
-    texels.reshape(-1, texels.shape[2])[empty] = (color[row // 2, column // 2] + 0.5).astype(np.uint8)
-
-
-def _halved(grid: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Sums over blocks of two by two; an odd last row or column stays alone."""
-    height, width = grid.shape[:2]
-    if height % 2 or width % 2:
-        grid = np.pad(grid, ((0, height % 2), (0, width % 2), (0, 0)))
-    total: NDArray[np.float32] = grid[0::2, 0::2] + grid[1::2, 0::2] + grid[0::2, 1::2] + grid[1::2, 1::2]
-    return total
-
-
-def _doubled(grid: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Each value four times."""
-    return grid.repeat(2, axis=0).repeat(2, axis=1)[: shape[0], : shape[1]]
+    """Where a border texel lies outside the islands, take the texel next to it."""
+    texels[border] = np.where(covered[border][:, None], texels[border], texels[inner])

@@ -74,47 +74,56 @@ class Projection:
         trust = np.minimum(_alpha_trust(photo[::-1, :, 3]), _occlusion_trust(buffer, pixel))
         return cls(photo.reshape(-1, 4), len(photo), buffer.reshape(-1), trust.reshape(-1), pixel)
 
-    def look(self, window_points: Floats, depth: Floats, facing: Floats) -> tuple[Floats, Floats]:
-        """Colours (n, 3) float32, sRGB 0..1, and weights (n,) float32 0..1 of surface points.
+    def look(
+        self, x: Floats, y: Floats, depth: Floats, facing: Floats
+    ) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.float32]]:
+        """What the photo says about n surface points.
 
         Args:
-            window_points: (n, 2) float32, by ``Camera.project``.
+            x, y: (n,) float32 window coordinates, by ``Camera.project``.
             depth: (n,) float32, likewise.
             facing: (n,) float32, cosine between the normal and the direction to the camera.
-        """
-        weight = smoothstep(FACING_NONE, FACING_FULL, facing)
-        weight *= (depth > 0.0) & (np.abs(window_points) < 1.0).all(axis=1)
-        seen = np.flatnonzero(weight > 0.0)
-        points, depth, facing = window_points[seen], depth[seen], facing[seen]
-        place = np.clip(((points * 0.5 + 0.5) * DEPTH_SIZE).astype(np.int32), 0, DEPTH_SIZE - 1)
-        index = place[:, 1] * DEPTH_SIZE + place[:, 0]
-        # On a slanted surface one pixel spans depths: tolerate two pixels' worth, and the rounding of smoothed normals.
-        tangent = np.sqrt(np.maximum(1.0 - facing * facing, 0.0)) / facing
-        tolerance = 2.0 * self.pixel * depth * (1.0 + tangent)
-        hidden = smoothstep(tolerance, 2.0 * tolerance, depth - self.depth[index])
-        weight[seen] *= (1.0 - hidden) * self.trust[index]
-        seen = np.flatnonzero(weight > 0.0)
-        colors = np.zeros((len(weight), 3), np.float32)
-        colors[seen] = self._colors(window_points[seen])
-        return colors, weight
 
-    def _colors(self, window_points: Floats) -> Floats:
-        """Bilinear photo colours (n, 3) float32, sRGB 0..1, at window coordinates (n, 2) within -1..1."""
+        Returns:
+            The k points it says anything about: indices (k,), colours (k, 3) float32 sRGB 0..255, weights (k,)
+            float32 above 0, up to 1.
+        """
+        within = (np.abs(x) < 1.0) & (np.abs(y) < 1.0)
+        seen = np.flatnonzero((facing > FACING_NONE) & (depth > 0.0) & within)
+        x, y, depth, facing = x[seen], y[seen], depth[seen], facing[seen]
+        half = np.float32(0.5 * DEPTH_SIZE)
+        index = ((y + 1.0) * half).astype(np.int32) * DEPTH_SIZE + ((x + 1.0) * half).astype(np.int32)
+        # On a slanted surface one pixel spans depths: tolerate two pixels' worth, for smoothed normals too.
+        tangent = np.sqrt(np.maximum(1.0 - facing * facing, 0.0)) / facing
+        tolerance = np.float32(2.0 * self.pixel) * depth * (1.0 + tangent)
+        beyond = (depth - self.depth[index]) / tolerance
+        weight = smoothstep(FACING_NONE, FACING_FULL, facing) * self.trust[index] * (1.0 - smoothstep(1.0, 2.0, beyond))
+        clear = np.flatnonzero(weight > 0.0)
+        return seen[clear], self._colors(x[clear], y[clear]), weight[clear]
+
+    def _colors(self, x: Floats, y: Floats) -> NDArray[np.float32]:
+        """Bilinear photo colours (k, 3) float32, sRGB 0..255, at window coordinates within -1..1."""
         half = np.float32(0.5 * self.size)
-        x = np.clip((window_points[:, 0] + 1.0) * half - 0.5, 0.0, self.size - 1.001)
-        y = np.clip((1.0 - window_points[:, 1]) * half - 0.5, 0.0, self.size - 1.001)
-        column, row = x.astype(np.int32), y.astype(np.int32)
-        right, down = (x - column)[:, None].astype(np.float32), (y - row)[:, None].astype(np.float32)
+        across = np.clip((x + 1.0) * half - np.float32(0.5), 0.0, np.float32(self.size - 1.001))
+        down = np.clip((1.0 - y) * half - np.float32(0.5), 0.0, np.float32(self.size - 1.001))
+        column, row = across.astype(np.int32), down.astype(np.int32)
+        right = np.subtract(across, column, dtype=np.float32)[:, None]
+        below = np.subtract(down, row, dtype=np.float32)[:, None]
         first = row * self.size + column
         upper = _mix(self.photo[first], self.photo[first + 1], right)
         lower = _mix(self.photo[first + self.size], self.photo[first + self.size + 1], right)
-        upper += (lower - upper) * down
-        return upper[:, :3] * np.float32(1.0 / 255.0)
+        lower -= upper
+        lower *= below
+        upper += lower
+        return upper[:, :3]
 
 
-def _mix(a: NDArray[np.uint8], b: NDArray[np.uint8], part: Floats) -> Floats:
-    start = a.astype(np.float32)
-    return start + (b - start) * part
+def _mix(a: NDArray[np.uint8], b: NDArray[np.uint8], part: Floats) -> NDArray[np.float32]:
+    mixed = b.astype(np.float32)
+    mixed -= a
+    mixed *= part
+    mixed += a
+    return mixed
 
 
 def _depth_buffer(window_points: Floats, depth: Floats, triangles: NDArray[Any]) -> NDArray[np.float32]:
@@ -156,23 +165,23 @@ def _occlusion_trust(depth: NDArray[np.float32], pixel: float) -> Floats:
     return _blur(np.where(np.isfinite(depth), clear, 1.0).astype(np.float32), max(1, radius // 2))
 
 
-def _minimum(picture: Floats, radius: int) -> Floats:
+def _minimum(picture: Floats, radius: int) -> NDArray[np.float32]:
     """Least value within a square of ``2 * radius + 1`` pixels; outside the picture counts as infinity."""
-    for _ in range(2):
-        padded = np.pad(picture.T, ((radius, radius), (0, 0)), constant_values=np.inf)
-        span = 1
-        while span < 2 * radius + 1:
-            step = min(span, 2 * radius + 1 - span)
-            padded = np.minimum(padded[:-step], padded[step:])
-            span += step
-        picture = padded
-    return picture
+    height, width = picture.shape
+    least = np.pad(picture.astype(np.float32), radius, constant_values=np.inf)
+    span = 1
+    while span < 2 * radius + 1:
+        step = min(span, 2 * radius + 1 - span)
+        least = np.minimum(least[:-step], least[step:])
+        least = np.minimum(least[:, :-step], least[:, step:])
+        span += step
+    return least[:height, :width]
 
 
-def _blur(picture: Floats, radius: int) -> Floats:
+def _blur(picture: Floats, radius: int) -> NDArray[np.float32]:
     """Mean over a square of ``2 * radius + 1`` pixels; the border is extended."""
     width = 2 * radius + 1
-    for _ in range(2):
-        padded = np.pad(picture.T, ((radius + 1, radius), (0, 0)), mode="edge").cumsum(axis=0, dtype=np.float64)
-        picture = ((padded[width:] - padded[:-width]) / width).astype(np.float32)
-    return picture
+    padded = np.pad(picture.astype(np.float32), ((radius + 1, radius), (radius + 1, radius)), mode="edge")
+    total = padded.cumsum(axis=0)
+    total = (total[width:] - total[:-width]).cumsum(axis=1)
+    return (total[:, width:] - total[:, :-width]) * np.float32(1.0 / width**2)
