@@ -16,6 +16,10 @@ CHECKER_GREYS = (0.22, 0.30)
 """Cell size in pixels and the two greys of the checkerboard behind transparency; dark, to suit Blender's theme."""
 
 
+MARGIN = 0.06
+"""Around the object, as a share of its size."""
+
+
 @dataclass(frozen=True)
 class PreviewKey:
     """What a preview was made of; a preview of anything else is not shown.
@@ -68,7 +72,7 @@ PREVIEW = CutoutPreview()
 
 
 def icon_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """A cut-out over a checkerboard, in the middle of a transparent square.
+    """The square around the object, over a checkerboard.
 
     Args:
         pixels: (h, w, 4) uint8, straight alpha, row 0 at the top.
@@ -76,23 +80,29 @@ def icon_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     Returns:
         (ICON_SIZE, ICON_SIZE, 4) float32 0..1, row 0 at the bottom, as Blender stores pictures.
     """
+    centre, side = _object_square(pixels[..., 3])
+    # Sample positions of the icon's pixels in the picture, which has been filtered down already.
+    steps = ((np.arange(ICON_SIZE) + 0.5) / ICON_SIZE - 0.5) * side
+    rows, columns = np.floor(centre[0] + steps).astype(int), np.floor(centre[1] + steps).astype(int)
     height, width = pixels.shape[:2]
-    side = max(height, width)
-    # Sample positions of the icon's pixels in the picture; the picture has been filtered down already.
-    steps = (np.arange(ICON_SIZE) + 0.5) * side / ICON_SIZE
-    rows, columns = steps - (side - height) / 2, steps - (side - width) / 2
     inside = ((rows >= 0) & (rows < height))[:, None] & ((columns >= 0) & (columns < width))[None]
-    row_index = np.clip(rows, 0, height - 1).astype(int)
-    column_index = np.clip(columns, 0, width - 1).astype(int)
-    picture = pixels[row_index[:, None], column_index[None]].astype(np.float32) / 255
+    sampled = pixels[np.clip(rows, 0, height - 1)[:, None], np.clip(columns, 0, width - 1)[None]]
+    picture = sampled.astype(np.float32) / 255
+    alpha = picture[..., 3:] * inside[..., None]
     cells = np.arange(ICON_SIZE) // CHECKER_CELL
     checker = np.array(CHECKER_GREYS, np.float32)[(cells[:, None] + cells[None]) % 2][..., None]
-    alpha = picture[..., 3:]
-    icon = np.zeros((ICON_SIZE, ICON_SIZE, 4), np.float32)
+    icon = np.ones((ICON_SIZE, ICON_SIZE, 4), np.float32)
     icon[..., :3] = picture[..., :3] * alpha + checker * (1 - alpha)
-    icon[..., 3] = 1.0
-    icon[~inside] = 0.0
     return np.ascontiguousarray(icon[::-1])
+
+
+def _object_square(alpha: NDArray[np.uint8]) -> tuple[tuple[float, float], float]:
+    """Centre (row, column) and side, in pixels, of the square that holds all that is visible, with some margin."""
+    rows, columns = np.flatnonzero((alpha > 0).any(axis=1)), np.flatnonzero((alpha > 0).any(axis=0))
+    if not len(rows):
+        return (alpha.shape[0] / 2, alpha.shape[1] / 2), float(max(alpha.shape))
+    height, width = rows[-1] + 1 - rows[0], columns[-1] + 1 - columns[0]
+    return (rows[0] + height / 2, columns[0] + width / 2), float(max(height, width)) * (1 + 2 * MARGIN)
 
 
 def register() -> None:

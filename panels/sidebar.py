@@ -45,7 +45,7 @@ class IMAGE_TO_3D_PT_main(SidebarPanel, bpy.types.Panel):
         column.prop(settings, "size")
         status = context.window_manager.image_to_3d
         if status.is_running:
-            layout.progress(factor=status.fraction, text=status.stage or "Starting")
+            layout.progress(factor=status.fraction, text=f"{status.stage}  {status.fraction:.0%}")
             layout.operator("image_to_3d.cancel", icon="X")
         else:
             button = layout.row()
@@ -86,9 +86,9 @@ class IMAGE_TO_3D_PT_result(SidebarPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         """The failure and what to do about it, or counts and times."""
         if ENGINE.failure is not None:
-            _draw_failure(self.layout.column(align=True))
+            _draw_failure(self.layout.column(align=True), context)
         elif _summary_stands():
-            _draw_summary(self.layout)
+            _draw_summary(self.layout, context)
             _draw_shading(self.layout, context)
 
 
@@ -100,10 +100,10 @@ class IMAGE_TO_3D_PT_bake(SidebarPanel, bpy.types.Panel):
     bl_label = "Retopology"
     bl_options = {"DEFAULT_CLOSED"}
 
-    def draw(self, _context: bpy.types.Context) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
         """How to choose the two objects, and the button."""
         column = self.layout.column(align=True)
-        for line in wrap("Select the reconstructed object, then your own mesh with UVs."):
+        for line in wrap("Select the reconstructed object, then your own mesh with UVs.", context):
             column.label(text=line)
         self.layout.operator("image_to_3d.bake", icon="RENDER_STILL")
 
@@ -126,27 +126,27 @@ def _summary_stands() -> bool:
     return ENGINE.summary is not None and ENGINE.summary.object in bpy.data.objects
 
 
-def _draw_failure(column: bpy.types.UILayout) -> None:
+def _draw_failure(column: bpy.types.UILayout, context: bpy.types.Context) -> None:
     failure = ENGINE.failure
     message = column.column(align=True)
     message.alert = True
-    for number, line in enumerate(wrap(failure.message)):
+    for number, line in enumerate(wrap(failure.message, context)):
         message.label(text=line, icon="ERROR" if number == 0 else "BLANK1")
-    for line in wrap(failure.hint):
+    for line in wrap(failure.hint, context):
         column.label(text=line, icon="BLANK1")
     column.operator("image_to_3d.copy_diagnostics", icon="COPYDOWN")
 
 
-def _draw_summary(layout: bpy.types.UILayout) -> None:
+def _draw_summary(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     summary = ENGINE.summary
     column = layout.column(align=True)
     column.label(text=summary.object, icon="OUTLINER_OB_MESH")
     column.label(text=f"{summary.faces:,} faces, {summary.islands:,} UV islands")
     for warning in summary.warnings:
-        for number, line in enumerate(wrap(warning)):
+        for number, line in enumerate(wrap(warning, context)):
             column.label(text=line, icon="INFO" if number == 0 else "BLANK1")
     times = layout.column(align=True)
-    for stage, seconds in summary.seconds.items():
+    for stage, seconds in [*summary.seconds.items(), ("Total", sum(summary.seconds.values()))]:
         row = times.row()
         row.label(text=stage)
         value = row.row()
@@ -159,12 +159,16 @@ def _draw_shading(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     """Blender's own shading buttons: in Solid mode the texture that was just made is not seen."""
     space = context.space_data
     if space is not None and space.type == "VIEW_3D":
-        layout.row(align=True).prop(space.shading, "type", expand=True)
+        layout.row(align=True).prop(space.shading, "type", text="", expand=True)
 
 
-def wrap(text: str) -> list[str]:
+def wrap(text: str, context: bpy.types.Context) -> list[str]:
     """Break a sentence into lines that fit the sidebar."""
-    return textwrap.wrap(text, MAX_LINE, break_long_words=True)
+    length = DEFAULT_LINE
+    if context.region is not None and context.region.type == "UI":
+        width = context.region.width / context.preferences.system.ui_scale
+        length = max(12, int((width - LABEL_MARGIN) / CHARACTER_WIDTH))
+    return textwrap.wrap(text, length)
 
 
 register, unregister = bpy.utils.register_classes_factory(

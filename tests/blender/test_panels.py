@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import bpy
 import numpy as np
 import pytest
-from image_to_3d.cutout_preview import ICON_SIZE, PREVIEW, icon_pixels
+from image_to_3d.cutout_preview import CHECKER_GREYS, ICON_SIZE, PREVIEW, icon_pixels
 from image_to_3d.engine import ENGINE
 from image_to_3d.inference.errors import PhotoError
 from image_to_3d.panels import sidebar as panels
@@ -85,7 +85,7 @@ def test_the_mask_is_asked_for_when_it_is_used():
 def test_a_running_job_shows_its_stage_and_a_way_out():
     ENGINE.job = SimpleNamespace(stage="Encoding the photo", fraction=0.5)
     drawn = draw(panels.IMAGE_TO_3D_PT_main)
-    assert "progress 0.40 Encoding the photo" in drawn
+    assert "progress 0.40 Encoding the photo  40%" in drawn
     assert drawn[-1] == "image_to_3d.cancel"
     assert "image_to_3d.reconstruct_photo" not in drawn
 
@@ -110,7 +110,7 @@ def test_the_result_tells_what_was_made_as_long_as_it_is_there():
     assert panels.IMAGE_TO_3D_PT_result.poll(bpy.context)
     drawn = draw(panels.IMAGE_TO_3D_PT_result)
     assert drawn[:3] == ["cup", "12,345 faces, 42 UV islands", "Thin handle."]
-    assert "0.25 s" in drawn
+    assert drawn.count("0.25 s") == 2, "the stage and the total"
     assert "image_to_3d.view_camera" in drawn
     bpy.data.objects.remove(target)
     assert not panels.IMAGE_TO_3D_PT_result.poll(bpy.context)
@@ -120,7 +120,7 @@ def test_a_failure_shows_what_happened_and_what_to_do():
     ENGINE.failure = PhotoError("'cup.png' is damaged or incomplete, so that nothing can be seen.", "Export it again.")
     drawn = draw(panels.IMAGE_TO_3D_PT_result)
     assert " ".join(drawn[:-1]).startswith("'cup.png' is damaged or incomplete, so that nothing can be seen. Export it")
-    assert max(map(len, drawn)) <= panels.MAX_LINE
+    assert max(map(len, drawn)) <= panels.DEFAULT_LINE
 
 
 def test_preferences_draw(extension):
@@ -132,17 +132,23 @@ def test_preferences_draw(extension):
     )
 
 
-def test_the_previews_picture_is_upright_square_and_shows_the_checkerboard():
+def test_the_preview_is_the_square_around_the_object_over_a_checkerboard():
     pixels = np.zeros((100, 200, 4), np.uint8)
-    pixels[:50] = (255, 0, 0, 255)
+    pixels[40:60, 150:190] = (0, 0, 255, 255)
+    pixels[40:45, 150:190] = (255, 0, 0, 255)
     icon = icon_pixels(pixels)
     assert icon.shape == (ICON_SIZE, ICON_SIZE, 4)
     assert icon.dtype == np.float32
     middle = ICON_SIZE // 2
-    np.testing.assert_array_equal(icon[middle + 20, middle], [1, 0, 0, 1], err_msg="the photo's upper half")
-    assert icon[middle - 20, middle, 0] < 0.5
-    assert icon[middle - 20, middle, 3] == 1
-    assert icon[2, middle, 3] == 0, "beyond the photo"
+    np.testing.assert_array_equal(icon[middle, middle], [0, 0, 1, 1])
+    np.testing.assert_array_equal(icon[middle + 50, middle], [1, 0, 0, 1], err_msg="upright: red is on top")
+    np.testing.assert_array_equal(icon[middle, 20], [0, 0, 1, 1], err_msg="the object fills the width but for a margin")
+    assert set(icon[middle - 80, :, 0]) == set(np.float32(CHECKER_GREYS))
+    assert (icon[..., 3] == 1).all()
+
+
+def test_a_preview_of_nothing_is_the_checkerboard():
+    assert set(icon_pixels(np.zeros((10, 20, 4), np.uint8))[..., 0].ravel()) == set(np.float32(CHECKER_GREYS))
 
 
 def test_a_preview_is_shown_for_its_own_photo_only(host, fake_job, sidebar):
