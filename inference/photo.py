@@ -3,6 +3,7 @@
 
 import hashlib
 import io
+import stat
 import struct
 import zlib
 from dataclasses import dataclass
@@ -113,16 +114,18 @@ def load_photo(path: Path, monitor: Monitor) -> Photo:
 
 def _open(path: Path) -> io.BufferedReader:
     """Open the file, telling apart the ways in which that fails."""
+    again = "Check the path, or choose the photo again."
     try:
-        if path.is_dir():
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
             raise PhotoError(f"'{path}' is a folder.", "Choose a photo inside it.")
-        if not path.exists():
-            raise PhotoError(f"There is no file '{path}'.", "Check the path, or choose the photo again.")
-        if not path.is_file():
-            raise PhotoError(f"'{path}' is not a file.", "Choose a PNG, JPEG, WebP or TIFF file.")
-        if path.stat().st_size == 0:
+        if not stat.S_ISREG(status.st_mode):
+            raise PhotoError(f"'{path}' is not a file.", again)
+        if status.st_size == 0:
             raise PhotoError(f"'{path.name}' is empty (0 bytes).", "Export or copy the photo again.")
         return path.open("rb")
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise PhotoError(f"There is no file '{path}'.", again) from error
     except (OSError, ValueError) as error:  # ValueError: a path with a null character
         reason = getattr(error, "strerror", None) or error
         raise PhotoError(

@@ -3,6 +3,7 @@
 
 import hashlib
 import struct
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -310,15 +311,26 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
     assert_clear_error(tmp_path, "folder")
 
 
-def test_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("refused", ["open", "stat"])
+def test_unreadable_file_or_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: str) -> None:
+    """Simulated, because tests may run as a user whom nothing is forbidden."""
     path = tmp_path / "secret.png"
     quadrants().save(path)
 
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "open", refuse)
-    assert_clear_error(path, "Permission denied")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, refused, refuse)
+        assert_clear_error(path, "Permission denied")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="symbolic links and /dev/null are not of Windows")
+def test_odd_paths(tmp_path: Path) -> None:
+    (tmp_path / "a.png").symlink_to(tmp_path / "b.png")
+    assert_clear_error(tmp_path / "a.png", "no file")
+    assert_clear_error(Path("/dev/null"), "not a file")
+    assert_clear_error(tmp_path / ("long" * 200), "cannot be opened")
 
 
 def test_float_tiff_is_refused_rather_than_misread(tmp_path: Path) -> None:
