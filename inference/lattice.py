@@ -19,7 +19,7 @@ thinnest connected twig.
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,9 @@ PAGE_SIZE = PAGE**3
 BATCH = 131072
 """Points per call of ``field.values``: cancellation is checked between calls, and their memory stays small."""
 
+CHUNK = 262144
+"""Nodes addressed at a time: whole-array arithmetic stays in a core's cache."""
+
 UNKNOWN = np.float32(1)
 """Magnitude of levels that were not evaluated; only their sign means anything."""
 
@@ -61,6 +64,12 @@ STEPS: tuple[tuple[float, tuple[int, ...]], ...] = (
 
 Twice the covering radius: sqrt(5) / 2 c for a body-centred cubic lattice of side c; sqrt(14) / 3 c where the step is
 divided by 3, since the centres are rounded to the next finer lattice."""
+
+
+def chunks(count: int, size: int) -> Iterator[slice]:
+    """Consecutive slices of at most ``size`` that cover ``count`` things."""
+    for start in range(0, count, size):
+        yield slice(start, min(start + size, count))
 
 
 @dataclass(frozen=True)
@@ -121,9 +130,8 @@ class Sampler:
         """
         result = np.empty(len(voxels), np.float32)
         begin, end = fractions
-        for start in range(0, len(voxels), BATCH):
-            self._monitor.progress(begin + (end - begin) * start / len(voxels))
-            batch = slice(start, start + BATCH)
+        for batch in chunks(len(voxels), BATCH):
+            self._monitor.progress(begin + (end - begin) * batch.start / len(voxels))
             result[batch] = self._field.values(self._grid.points(voxels[batch])) - np.float32(self._field.iso_level)
         if np.isnan(result).any():
             raise SurfaceError(
@@ -162,6 +170,7 @@ class Lattice:
         self.pages = np.empty((0, 3), np.int32)
         self._parent = parent
         self._table_shape = tuple(-(-count // PAGE) for count in size)
+        # Where each page's levels begin, -1 where there is none.
         self._table = np.full(self._table_shape, -1, np.int64).ravel()
         self._levels = np.empty(0, np.float32)
         self._known = np.empty(0, bool)
@@ -170,11 +179,11 @@ class Lattice:
         """Where nodes' levels are kept; coordinates that broadcast against each other are cheapest."""
         _, rows, columns = self._table_shape
         page = ((x >> 3) * rows + (y >> 3)) * columns + (z >> 3)
-        place = self._table.take(page)
-        if place.min(initial=0) < 0:
-            self._make_pages(page[place < 0])
-            place = self._table.take(page)
-        found: NDArray[np.int64] = place * PAGE_SIZE + (((x & 7) << 6) + ((y & 7) << 3) + (z & 7))
+        found: NDArray[np.int64] = self._table.take(page)
+        if found.min(initial=0) < 0:
+            self._make_pages(page[found < 0])
+            found = self._table.take(page)
+        found += ((x & 7) << 6) + ((y & 7) << 3) + (z & 7)
         return found
 
     def inside(self, addresses: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -189,15 +198,15 @@ class Lattice:
         """(p, 8, 8, 8) float32, the levels of each page."""
         return self._levels[: len(self.pages) * PAGE_SIZE].reshape(-1, PAGE, PAGE, PAGE)
 
-    def evaluate(self, addresses: NDArray[np.int64], sampler: Sampler, fractions: tuple[float, float]) -> None:
-        """Evaluate those of the addresses whose levels are not known yet."""
-        if addresses.size * 16 < len(self._known):
-            fresh = np.unique(addresses)
-            fresh = fresh[~self._known[fresh]]
-        else:
-            wanted = np.zeros(len(self._known), bool)
-            wanted[addresses] = True
-            fresh = np.flatnonzero(wanted & ~self._known)
+    def evaluate(
+        self, addresses: Iterable[NDArray[np.int64]], sampler: Sampler, fractions: tuple[float, float]
+    ) -> None:
+        """Evaluate those of the addresses, given in any number of arrays, whose levels are not known yet."""
+        wanted = np.zeros(len(self._known), bool)
+        for some in addresses:
+            wanted[some.ravel()] = True
+        wanted &= ~self._known
+        fresh = np.flatnonzero(wanted)
         within = (fresh & (PAGE_SIZE - 1)).astype(np.int32)
         nodes = self.pages[fresh // PAGE_SIZE] * PAGE
         nodes += np.stack([within >> 6, within >> 3 & 7, within & 7], axis=1)
@@ -209,15 +218,16 @@ class Lattice:
         flags[missing] = True
         fresh = np.flatnonzero(flags)
         first, last = len(self.pages), len(self.pages) + len(fresh)
-        self._table[fresh] = np.arange(first, last)
+        self._table[fresh] = np.arange(first, last) * PAGE_SIZE
         corners = np.stack(np.unravel_index(fresh, self._table_shape), axis=1).astype(np.int32)
         self.pages = np.concatenate([self.pages, corners])
         if last * PAGE_SIZE > len(self._levels):
             spare = np.empty(max(last, 2 * first) * PAGE_SIZE - len(self._levels), np.float32)
             self._levels = np.concatenate([self._levels, spare])
             self._known = np.concatenate([self._known, np.zeros(len(spare), bool)])
-        place = slice(first * PAGE_SIZE, last * PAGE_SIZE)
-        self._levels[place], self._known[place] = self._defaults(corners)
+        for chunk in chunks(len(corners), CHUNK // PAGE_SIZE):
+            place = slice((first + chunk.start) * PAGE_SIZE, (first + chunk.stop) * PAGE_SIZE)
+            self._levels[place], self._known[place] = self._defaults(corners[chunk])
 
     def _defaults(self, pages: NDArray[np.int32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         if self._parent is None:
@@ -279,7 +289,7 @@ def sample_densely(grid: VoxelGrid, sampler: Sampler) -> SampledField:
     lattice = Lattice(1, grid.shape, None)
     x, y, z = np.ogrid[: grid.shape[0], : grid.shape[1], : grid.shape[2]]
     everything = lattice.addresses(x, y, z)
-    lattice.evaluate(everything.ravel(), sampler, (0.0, SAMPLING_SHARE))
+    lattice.evaluate([everything], sampler, (0.0, SAMPLING_SHARE))
     if not lattice.inside(everything).any():
         raise _nothing()
     return SampledField(lattice, 3**0.5 * grid.spacing)
@@ -293,7 +303,7 @@ def _sample_coarse(lattice: Lattice, next_step: int, sampler: Sampler, share: fl
     """Evaluate all nodes and cell centres; return the cells whose samples do not agree."""
     x, y, z = np.ogrid[: lattice.size[0], : lattice.size[1], : lattice.size[2]]
     corners = lattice.addresses(x, y, z)
-    lattice.evaluate(corners.ravel(), sampler, (0.0, share / 2))
+    lattice.evaluate([corners], sampler, (0.0, share / 2))
     cells = np.indices([count - 1 for count in lattice.size], np.int32).reshape(3, -1)
     centres = cells.T * lattice.step + next_step * (lattice.step // next_step // 2)
     # Not kept for the finer lattice: the few that lie near the surface are cheaper evaluated twice than stored.
@@ -323,11 +333,13 @@ def _subdivide(
     active[tuple(cells)] = True
     mixed: list[Cells] = []
     while cells.size:
-        x, y, z = cells[:, :, None] * factor + within
-        nodes = child.addresses(x[:, :, None, None], y[:, None, :, None], z[:, None, None, :])
-        child.evaluate(nodes.ravel(), sampler, fractions)
+        nodes = []
+        for chunk in chunks(cells.shape[1], CHUNK // within.size**3):
+            x, y, z = cells[:, chunk, None] * factor + within
+            nodes.append(child.addresses(x[:, :, None, None], y[:, None, :, None], z[:, None, None, :]))
+        child.evaluate(nodes, sampler, fractions)
         fractions = (fractions[1], fractions[1])
-        inside = child.inside(nodes)
+        inside = np.concatenate([child.inside(some) for some in nodes])
         mixed.append(_mixed_children(cells * factor, inside))
         cells = _contradicted_neighbours(parent, cells, inside, active)
     return np.concatenate(mixed, axis=1)

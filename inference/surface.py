@@ -8,7 +8,18 @@ from numpy.typing import NDArray
 
 from .errors import ModelError, SurfaceError
 from .fields import Field
-from .lattice import LARGEST_LEVEL, PAGE, SAMPLING_SHARE, Lattice, Sampler, VoxelGrid, sample, sample_densely
+from .lattice import (
+    CHUNK,
+    LARGEST_LEVEL,
+    PAGE,
+    SAMPLING_SHARE,
+    Lattice,
+    Sampler,
+    VoxelGrid,
+    chunks,
+    sample,
+    sample_densely,
+)
 from .monitor import Monitor
 
 Vertices = NDArray[np.float32]
@@ -198,7 +209,7 @@ def _newton_step(voxels: Vertices, faces: Faces, lattice: Lattice, sampler: Samp
     Vertices whose faces would turn over stay where they were.
     """
     levels = sampler.levels(voxels, (SAMPLING_SHARE, 1.0))
-    slopes = _trilinear_gradient(voxels, lattice)
+    slopes = _trilinear_gradients(voxels, lattice)
     steepness = np.sqrt(np.einsum("ij,ij->i", slopes, slopes))
     flat = steepness == 0
     lengths = np.clip(-levels / np.where(flat, 1, steepness), -LONGEST_STEP, LONGEST_STEP)
@@ -214,29 +225,30 @@ def _newton_step(voxels: Vertices, faces: Faces, lattice: Lattice, sampler: Samp
         steps[faces[restless]] = 0
 
 
-def _trilinear_gradient(voxels: Vertices, lattice: Lattice) -> NDArray[np.float32]:
-    """Gradient, per voxel, of the samples' trilinear interpolation; zero where a sample was not evaluated."""
+def _trilinear_gradients(voxels: Vertices, lattice: Lattice) -> NDArray[np.float32]:
+    """(n, 3) gradients, per voxel, of the samples' trilinear interpolation; zero where a sample was not evaluated."""
+    gradients = np.empty_like(voxels)
+    for chunk in chunks(len(voxels), CHUNK // 8):
+        gradients[chunk] = _trilinear_chunk(voxels[chunk], lattice)
+    return gradients
+
+
+def _trilinear_chunk(voxels: Vertices, lattice: Lattice) -> NDArray[np.float32]:
     lowest = np.clip(np.floor(voxels), 0, np.array(lattice.size, np.float32) - 2).astype(np.int32)
     pairs = (lowest[:, :, None] + np.arange(2, dtype=np.int32)).transpose(1, 2, 0)
     nodes = lattice.addresses(pairs[0][:, None, None], pairs[1][:, None], pairs[2])
     levels, known = lattice.levels_and_known(nodes)
     x, y, z = np.ascontiguousarray((voxels - lowest).T)
     # Interpolate along one axis after the other, keeping the differences along those that are done.
-    along_z = levels[:, :, 0] + (levels[:, :, 1] - levels[:, :, 0]) * z
     slope_z = levels[:, :, 1] - levels[:, :, 0]
-    along_y = along_z[:, 0] + (along_z[:, 1] - along_z[:, 0]) * y
-    slope_zy = slope_z[:, 0] + (slope_z[:, 1] - slope_z[:, 0]) * y
-    slope_y = along_z[:, 1] - along_z[:, 0]
-    slopes: NDArray[np.float32] = np.stack(
-        [
-            along_y[1] - along_y[0],
-            slope_y[0] + (slope_y[1] - slope_y[0]) * x,
-            slope_zy[0] + (slope_zy[1] - slope_zy[0]) * x,
-        ],
-        axis=1,
-    )
-    slopes[~known.all(axis=(0, 1, 2))] = 0
-    return slopes
+    plane = levels[:, :, 0] + slope_z * z
+    slope_z = slope_z[:, 0] + (slope_z[:, 1] - slope_z[:, 0]) * y
+    slope_y = plane[:, 1] - plane[:, 0]
+    line = plane[:, 0] + slope_y * y
+    slopes = [line[1] - line[0], *(slope[0] + (slope[1] - slope[0]) * x for slope in (slope_y, slope_z))]
+    gradients: NDArray[np.float32] = np.stack(slopes, axis=1)
+    gradients[~known.all(axis=(0, 1, 2))] = 0
+    return gradients
 
 
 def _normals(vertices: Vertices, faces: Faces) -> NDArray[np.float32]:

@@ -10,7 +10,7 @@ from image_to_3d.inference.errors import Cancelled, ModelError, SurfaceError
 from image_to_3d.inference.fields import Appearance
 from image_to_3d.inference.lattice import STEPS, Sampler, VoxelGrid, sample
 from image_to_3d.inference.monitor import Monitor, Stage
-from image_to_3d.inference.surface import SurfaceSettings, _mesh, extract_surface
+from image_to_3d.inference.surface import SurfaceSettings, _mesh, extract_densely, extract_surface
 
 openvdb = pytest.importorskip("openvdb", reason="Blender's OpenVDB module is not installed")
 
@@ -193,6 +193,18 @@ def test_the_surface_is_the_one_that_evaluating_everything_gives(resolution):
     assert np.linalg.norm(newton_steps, axis=1).max() < 0.501
     smooth = np.abs(THIN_PARTS["body"](surface.vertices)) < 0.5 * grid.spacing
     assert np.linalg.norm(newton_steps[smooth], axis=1).max() < 0.1
+
+
+def test_the_cleaned_surface_equals_the_dense_one_too():
+    field = thin_field()
+    surface = extract(field, 64, floater_share=0.0)
+    dense = extract_densely(field, SurfaceSettings(64, floater_share=0.0), Monitor())
+    assert dense.report.evaluations == dense.report.dense_evaluations + len(dense.vertices)
+    assert replace(dense.report, evaluations=0, found_diameter=0.0) == replace(
+        surface.report, evaluations=0, found_diameter=0.0
+    )
+    points = [mesh.vertices[np.lexsort(mesh.vertices.T)] for mesh in (surface, dense)]
+    assert np.array_equal(*points)
 
 
 def tangle(seed, size=49):
@@ -397,7 +409,3 @@ def test_a_missing_openvdb_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "openvdb", None)
     with pytest.raises(ModelError, match="OpenVDB"):
         extract(AnalyticField(ball((0, 0, 0), 0.5)))
-
-
-def test_settings_are_what_the_quality_presets_vary():
-    assert replace(SurfaceSettings(), resolution=96) == SurfaceSettings(96, None, 0.01)
