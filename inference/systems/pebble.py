@@ -62,6 +62,9 @@ BLEND = 0.02
 BACK_BLUR = 1.2
 """Standard deviation of the hidden surface's smoothing, rays. Nothing is known there that would be finer."""
 
+ROUNDING = 0.08
+"""Width of the rim along the outline in which the hidden surface comes forward, half-sizes."""
+
 FIT = 0.95
 """The object's largest coordinate in the object frame."""
 
@@ -120,10 +123,11 @@ class PebbleField:
         self._distance = float(np.linalg.norm(code.camera.position))
         self._half = self._distance / code.camera.focal
         depths = np.asarray(code.arrays["depths"], np.float32)
-        maps = [enlarge(depth, 4) for depth in depths]
         silhouette = np.asarray(code.arrays["silhouette"], np.float32)
-        self._maps = np.ascontiguousarray(np.stack([*maps, silhouette], -1))
-        self._colors = np.ascontiguousarray(np.moveaxis(np.asarray(code.arrays["albedo"], np.float32) / 255, 0, -1))
+        first, last = (enlarge(depth, SILHOUETTE // MAPS) for depth in depths)
+        last = first + np.maximum((last - first) * roundness(silhouette), MIN_THICKNESS)
+        self._maps = np.stack([first, last, silhouette])
+        self._colors = np.asarray(code.arrays["albedo"], np.float32) / 255
         solid = np.asarray(code.arrays["solid"], np.float32) + FILL_IN
         solid = np.clip(solid * SOFTNESS, -LIMIT, LIMIT)
         self._solid = np.ascontiguousarray(enlarge(enlarge_depth(solid), 2))
@@ -133,7 +137,7 @@ class PebbleField:
     def values(self, points: Points) -> Array:
         """(n, 3) -> (n,); see ``Field``."""
         u, v, w, ahead = self._to_window(points)
-        first, last, edge = bilinear(self._maps, u, v).T
+        first, last, edge = bilinear(self._maps, u, v)
         hull = smooth_minimum(w - first, last - w, BLEND)
         result: Array = np.minimum(hull, edge)
         inner = np.flatnonzero(result > -LIMIT - BLEND)
@@ -144,11 +148,11 @@ class PebbleField:
     def appearance(self, points: Points) -> Appearance:
         """Colours blended from the front's to the back's along the ray; see ``Field``."""
         u, v, w, _ = self._to_window(points)
-        first, last, _ = bilinear(self._maps, u, v).T
-        share = np.clip((w - first) / np.maximum(last - first, 1e-3), 0, 1)[:, None]
+        first, last = bilinear(self._maps[:2], u, v)
+        share = np.clip((w - first) / np.maximum(last - first, 1e-3), 0, 1)
         share = share * share * (3 - 2 * share)
         colors = bilinear(self._colors, u, v)
-        return Appearance(np.clip(colors[:, :3] * (1 - share) + colors[:, 3:] * share, 0, 1).astype(np.float32))
+        return Appearance(np.ascontiguousarray(_blend(colors[:3], colors[3:], share).T))
 
     def _to_window(self, points: Points) -> tuple[Array, Array, Array, NDArray[np.bool_]]:
         """Object frame to u, v, w, and whether each point is in front of the camera."""
@@ -182,8 +186,8 @@ def read_prediction(
     inside = np.asarray(Image.fromarray(alpha).resize((MAPS, MAPS), Image.Resampling.BOX)) > 127
     if not inside.any():
         raise CutoutError("The cut-out is empty.", "Mark the object in the photo.")
-    first, last = (extend(depth, inside) for depth in outputs["depths"][0].astype(np.float32))
-    last = extend(blur(last, inside, BACK_BLUR), inside)
+    first, last = outputs["depths"][0].astype(np.float32)
+    first, last = extend(np.stack([first, blur(last, inside, BACK_BLUR)]), inside)
     first = np.clip(first, -DEPTH_RANGE + 0.1, DEPTH_RANGE - 0.1)
     last = np.minimum(np.maximum(last, first + MIN_THICKNESS), DEPTH_RANGE)
     solid = outputs["solid"][0].astype(np.float32)
@@ -191,7 +195,7 @@ def read_prediction(
     depth_behind = w[:, None, None] - first
     shell = np.clip((MIN_THICKNESS + 0.02 - depth_behind) / SOFTNESS, -8, 3)
     solid = np.clip(np.maximum(solid, shell), -8, 8)
-    albedo = np.stack([extend(channel, inside) for channel in outputs["albedo"][0].astype(np.float32)])
+    albedo = extend(outputs["albedo"][0].astype(np.float32), inside)
     elevation, log_fov = (float(x) for x in outputs["camera"][0])
     arrays = {
         "depths": np.stack([first, last]).astype(np.float16),
@@ -224,7 +228,7 @@ def fit_camera(arrays: dict[str, NDArray[Any]], focal: float, elevation: float) 
 
 def silhouette_distance(alpha: NDArray[np.uint8]) -> Array:
     """Distance to the edge of the cut-out in half-sizes, positive inside, (384, 384); exact up to ``REACH`` pixels."""
-    resized = Image.fromarray(alpha).resize((SILHOUETTE, SILHOUETTE), Image.Resampling.BOX)
+    resized = Image.fromarray(alpha).resize((SILHOUETTE, SILHOUETTE), Image.Resampling.BILINEAR)
     soft = np.asarray(resized, np.float32) / 255
     inside = soft >= 0.5
     distance = np.where(inside, squared_distance(~inside), -squared_distance(inside))
@@ -234,37 +238,39 @@ def silhouette_distance(alpha: NDArray[np.uint8]) -> Array:
     return (signed * (2 / SILHOUETTE)).astype(np.float32)
 
 
-REACH = 40
-"""Pixels up to which ``squared_distance`` is exact."""
+def roundness(silhouette: Array) -> Array:
+    """Share of the thickness that is kept, by distance to the silhouette: a quarter of an ellipse.
+
+    Most things curve towards their outline, where the ray only grazes them; without this, errors of the hidden
+    surface would stand as walls along the outline.
+    """
+    inward = np.clip(silhouette / ROUNDING, 0, 1)
+    return np.sqrt(inward * (2 - inward))
+
+
+REACH = 16
+"""Pixels up to which ``squared_distance`` is exact: the field needs no more than a band along the edge."""
 
 
 def squared_distance(target: NDArray[np.bool_]) -> Array:
     """Squared distance of each pixel to the nearest true pixel, cut off at ``REACH`` pixels; (h, w) -> (h, w)."""
     far = np.float32(REACH * REACH)
     along = np.where(target, np.float32(0), far)
-    for axis in (0, 1):
+    for _ in range(2):  # down the columns, then, transposed, along the rows
+        padded = np.pad(along, ((REACH, REACH), (0, 0)), constant_values=far)
         best = along.copy()
-        padded = np.pad(along, [(REACH, REACH) if i == axis else (0, 0) for i in (0, 1)], constant_values=far)
-        size = along.shape[axis]
         for shift in range(-REACH, REACH + 1):
-            moved = np.take(padded, np.arange(REACH + shift, REACH + shift + size), axis)
-            np.minimum(best, moved + np.float32(shift * shift), out=best)
-        along = best
+            moved = padded[REACH + shift : REACH + shift + len(along)] + np.float32(shift * shift)
+            np.minimum(best, moved, out=best)
+        along = np.ascontiguousarray(best.T)
     return np.minimum(along, far)
 
 
-def gaussian(image: Array, sigma: float) -> Array:
-    """Separable Gaussian blur with zeros beyond the border; (h, w) -> (h, w)."""
-    radius = max(1, int(3 * sigma + 0.5))
-    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2).astype(np.float32)
-    kernel /= kernel.sum()
-    for axis in (0, 1):
-        padded = np.pad(image, [(radius, radius) if i == axis else (0, 0) for i in (0, 1)])
-        size = image.shape[axis]
-        image = sum(
-            (k * np.take(padded, np.arange(i, i + size), axis) for i, k in enumerate(kernel)), np.zeros_like(image)
-        )
-    return image
+def gaussian(images: Array, sigma: float) -> Array:
+    """Gaussian blur of the last two axes (equally long), with zeros beyond the border."""
+    place = np.arange(images.shape[-1], dtype=np.float32)
+    kernel = np.exp(-0.5 * ((place[:, None] - place) / sigma) ** 2) / np.float32(sigma * np.sqrt(2 * np.pi))
+    return np.matmul(np.matmul(kernel, images), kernel)
 
 
 def blur(image: Array, inside: NDArray[np.bool_], sigma: float) -> Array:
@@ -273,18 +279,18 @@ def blur(image: Array, inside: NDArray[np.bool_], sigma: float) -> Array:
     return np.where(inside, gaussian(image * weight, sigma) / np.maximum(gaussian(weight, sigma), 1e-6), image)
 
 
-def extend(image: Array, inside: NDArray[np.bool_]) -> Array:
-    """Continue the values inside a mask smoothly over everything outside it."""
-    result = np.where(inside, image, 0).astype(np.float32)
+def extend(images: Array, inside: NDArray[np.bool_]) -> Array:
+    """Continue the values inside a mask smoothly over everything outside it; (..., h, w) -> the same."""
+    values = np.where(inside, images, 0).astype(np.float32)
     weight = inside.astype(np.float32)
-    total, known = result.copy(), weight.copy()
+    total, known = values.copy(), weight.copy()
     for sigma in (0.7, 1.5, 3.0, 6.0, 12.0, 40.0):
-        spread, amount = gaussian(result, sigma), gaussian(weight, sigma)
+        spread, amount = gaussian(values, sigma), gaussian(weight, sigma)
         # Coarser blurs only fill where the finer ones found next to nothing.
         share = np.clip(1 - known / 0.05, 0, 1) * (amount > 1e-7)
         total += share * spread / np.maximum(amount, 1e-7)
         known += share
-    return np.where(inside, image, total / np.maximum(known, 1e-7)).astype(np.float32)
+    return np.where(inside, images, total / np.maximum(known, 1e-7)).astype(np.float32)
 
 
 def enlargement(size: int, factor: int) -> Array:
@@ -324,15 +330,14 @@ def _cells(place: Array, size: int) -> tuple[NDArray[np.intp], Array]:
 
 
 def bilinear(maps: Array, u: Array, v: Array) -> Array:
-    """Sample (h, w, c) maps at u (columns) and v (rows) in -1..1: -> (n, c)."""
-    height, width, channels = maps.shape
+    """Sample (c, h, w) maps at u (columns) and v (rows) in -1..1: -> (c, n)."""
+    channels, height, width = maps.shape
     row, s = _cells(v, height)
     column, t = _cells(u, width)
-    flat, start = maps.reshape(-1, channels), row * width + column
-    s, t = s[:, None], t[:, None]
-    above = flat[start] * (1 - t) + flat[start + 1] * t
-    below = flat[start + width] * (1 - t) + flat[start + width + 1] * t
-    result: Array = above * (1 - s) + below * s
+    start = row * width + column
+    result = np.empty((channels, len(start)), np.float32)
+    for samples, flat in zip(result, maps.reshape(channels, -1), strict=True):
+        samples[:] = _blend(_lerp(flat, start, t), _lerp(flat, start + width, t), s)
     return result
 
 
@@ -343,13 +348,19 @@ def trilinear(volume: Array, u: Array, v: Array, w: Array) -> Array:
     i, s = _cells(v, height)
     j, t = _cells(u, width)
     flat, start = volume.reshape(-1), (k * height + i) * width + j
-    planes = []
-    for base in (start, start + height * width):
-        above = flat[base] * (1 - t) + flat[base + 1] * t
-        below = flat[base + width] * (1 - t) + flat[base + width + 1] * t
-        planes.append(above * (1 - s) + below * s)
-    result: Array = planes[0] * (1 - r) + planes[1] * r
-    return result
+    near = _blend(_lerp(flat, start, t), _lerp(flat, start + width, t), s)
+    start += height * width
+    return _blend(near, _blend(_lerp(flat, start, t), _lerp(flat, start + width, t), s), r)
+
+
+def _blend(a: Array, b: Array, share: Array) -> Array:
+    """From a to b."""
+    return a + (b - a) * share
+
+
+def _lerp(flat: Array, start: NDArray[np.intp], share: Array) -> Array:
+    """Between each sample and the next one in memory."""
+    return _blend(flat.take(start), flat.take(start + 1), share)
 
 
 SYSTEM = Pebble()
