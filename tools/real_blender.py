@@ -143,6 +143,10 @@ class Window:
         pending.rename(self.folder / "request.json")
         self.wait_for(lambda state: state["answered"] == number, 30, f"the answer to {request}")
 
+    def settle(self, seconds: float = 1.0) -> None:
+        """Wait until Blender has had nothing to draw for a while: a frame takes long without a GPU."""
+        self.wait_for(lambda state: state["quiet_seconds"] > seconds, 60, "an idle window")
+
     def xdotool(self, *arguments: str | int) -> None:
         """Send real events to the display."""
         self._on_display(["xdotool", *map(str, arguments)])

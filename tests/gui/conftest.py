@@ -40,7 +40,8 @@ def blender(package, photo):
     except real_blender.NotPossibleHere as reason:
         pytest.skip(f"no real Blender on this machine: {reason}")
     with real_blender.window(root, package, [photo]) as window:
-        window.ask({"photo": photo.name})
+        window.ask({"photo": photo.name, "remove": ["Cube"]})
+        window.settle()
         yield window
 
 

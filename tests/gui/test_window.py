@@ -48,7 +48,7 @@ def test_the_object_appears_and_is_selected(blender, before, photo, artifacts):
     assert any(name.startswith(photo.stem) for name in state["selected"])
     assert state["counts"]["cameras"] == before["counts"]["cameras"] + 1
     blender.ask({"show_texture": True})
-    time.sleep(3)
+    blender.settle()
     blender.screenshot(artifacts / "3-reconstructed.png")
 
 
@@ -66,7 +66,7 @@ def test_one_undo_takes_everything_away_again(blender, before, artifacts):
     blender.move(*VIEWPORT)
     blender.xdotool("key", "ctrl+z")
     state = blender.wait_for(lambda state: state["objects"] == before["objects"], 20, "the undo")
-    time.sleep(1)
+    blender.settle()
     blender.screenshot(artifacts / "4-undone.png")
     for kind in ("meshes", "materials", "cameras", "collections"):
         assert state["counts"][kind] == before["counts"][kind], kind
@@ -74,12 +74,13 @@ def test_one_undo_takes_everything_away_again(blender, before, artifacts):
 
 def test_escape_cancels_within_a_second(blender, button, before, artifacts):
     press_and_wait_for_start(blender, button)
-    blender.wait_for(lambda state: state["fraction"] > 0.1, 120, "some progress")
     blender.move(*VIEWPORT)
+    blender.wait_for(lambda state: state["fraction"] > 0.1, 120, "some progress")
     pressed = time.monotonic()
     blender.xdotool("key", "Escape")
     state = blender.wait_for(lambda state: not state["running"], 20, "the end of the job")
     seconds = time.monotonic() - pressed
+    blender.settle()
     blender.screenshot(artifacts / "5-cancelled.png")
     print(f"\ncancelled {seconds:.2f} s after Esc")
     assert state["objects"] == before["objects"]
