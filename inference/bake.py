@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from .code import Code
 from .fields import Appearance, Field
+from .matching import extended
 from .monitor import Monitor
 from .padding import pad
 from .projection import FACING_NONE, Projection
@@ -49,12 +50,6 @@ LARGEST_SPAN = 4.0
 
 OVERLAP_WORTH_A_WORD = 0.01
 """Share of texels claimed twice from which the artist is told."""
-
-SHIFT_LEVELS = 4
-"""The finest grid of colour differences has 2**4 = 16 cells along the object's cube."""
-
-SHIFT_PRIOR = 4.0
-"""How many fully seen vertices weigh as much as the coarser grid."""
 
 MOST_THREADS = 4
 """More threads are limited by memory."""
@@ -238,60 +233,6 @@ def _interpolates(field: Field, samples: _Samples, appearance: Appearance) -> bo
     return bool(np.quantile(error, 0.95) <= VISIBLE_ERROR)
 
 
-def _photo_shift(projection: Projection, samples: _Samples, appearance: Appearance) -> NDArray[np.float32]:
-    """(n, 3) float32: what to add to the field's colours so that they meet the photo's.
-
-    Differences on the visible part are averaged in a pyramid of grids over [-1, 1]^3. Each finer grid keeps to the
-    coarser one where it knows little and follows its own average where it knows much: near the seam the shift is
-    local, far from it the object's mean.
-    """
-    x, y = samples.window_points.T
-    seen, colors, weights = projection.look(x, y, samples.depth, samples.facing)
-    difference = (colors / 255.0 - appearance.base_color[seen]) * weights[:, None]
-    finest = 1 << SHIFT_LEVELS
-    cells = np.clip(((samples.points[seen] + 1.0) * (0.5 * finest)).astype(np.int64), 0, finest - 1)
-    cell = (cells[:, 0] * finest + cells[:, 1]) * finest + cells[:, 2]
-    sums = [np.bincount(cell, difference[:, channel], minlength=finest**3) for channel in range(3)]
-    sums.append(np.bincount(cell, weights, minlength=finest**3))
-    levels = [np.stack(sums, axis=-1).reshape(finest, finest, finest, 4)]
-    for _ in range(SHIFT_LEVELS):
-        grid = levels[-1]
-        halved = grid[0::2] + grid[1::2]
-        halved = halved[:, 0::2] + halved[:, 1::2]
-        levels.append(halved[:, :, 0::2] + halved[:, :, 1::2])
-    shift = np.zeros((1, 1, 1, 3))
-    for grid in reversed(levels):
-        if len(grid) > 1:
-            shift = _doubled(shift)
-        shift = (grid[..., :3] + SHIFT_PRIOR * shift) / (grid[..., 3:] + SHIFT_PRIOR)
-    return _trilinear(shift, samples.points)
-
-
-def _doubled(grid: Floats) -> Floats:
-    """A grid (g, g, g, 3) at twice the resolution, linear between its cells' centres."""
-    for axis in range(3):
-        before = np.concatenate([grid.take([0], axis), grid.take(range(grid.shape[axis] - 1), axis)], axis)
-        after = np.concatenate([grid.take(range(1, grid.shape[axis]), axis), grid.take([-1], axis)], axis)
-        pair = np.stack([0.75 * grid + 0.25 * before, 0.75 * grid + 0.25 * after], axis + 1)
-        grid = pair.reshape(*grid.shape[:axis], -1, *grid.shape[axis + 1 :])
-    return grid
-
-
-def _trilinear(grid: Floats, points: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A grid (g, g, g, 3) over [-1, 1]^3, values at cell centres, at points (n, 3)."""
-    size = len(grid)
-    place = np.clip((points + 1.0) * (0.5 * size) - 0.5, 0.0, size - 1.0)
-    low = np.minimum(place.astype(np.int64), size - 2)
-    part = place - low
-    flat = grid.astype(np.float32).reshape(-1, 3)
-    total = np.zeros((len(points), 3), np.float32)
-    for corner in np.ndindex(2, 2, 2):
-        index = low + np.array(corner)
-        weight = np.where(np.array(corner) == 1, part, 1.0 - part).prod(axis=1).astype(np.float32)
-        total += weight[:, None] * flat[(index[:, 0] * size + index[:, 1]) * size + index[:, 2]]
-    return total
-
-
 @dataclass(frozen=True)
 class _Ink:
     """What colours a texel, as attributes that vary linearly over the triangles.
@@ -355,7 +296,10 @@ def _ink(
 ) -> _Ink:
     """Decide between interpolating and asking, and prepare."""
     extra = tuple(name for name in CONSTANTS if isinstance(getattr(appearance, name), np.ndarray))
-    shift = settings.photo_strength * 255.0 * _photo_shift(projection, samples, appearance)
+    x, y = samples.window_points.T
+    seen, colors, weights = projection.look(x, y, samples.depth, samples.facing)
+    difference = colors - 255.0 * appearance.base_color[seen]
+    shift = settings.photo_strength * extended(difference, weights, samples.points, seen, samples.facing)
     if _interpolates(field, samples, appearance):
         values = _channels(appearance, extra)
         values[:, :3] += shift
@@ -370,8 +314,7 @@ def _ink(
         samples.corners,
         gradients(samples.corners, values[samples.triangles]),
         gradients(samples.corners, sight[samples.triangles]),
-        (samples.facing > FACING_NONE)[samples.triangles].any(axis=1)
-        & (samples.depth > 0.0)[samples.triangles].all(axis=1),
+        in_view,
         asked,
         extra,
         projection,

@@ -21,14 +21,17 @@ Floats = NDArray[np.floating[Any]]
 DEPTH_SIZE = 1024
 """Side of the depth buffer, pixels."""
 
-FACING_NONE, FACING_FULL = 0.2, 0.5
-"""Cosines between normal and line of sight where the photo begins to count (78 degrees) and fully counts (60)."""
+FACING_NONE, FACING_FULL = 0.12, 0.4
+"""Cosines between normal and line of sight where the photo begins to count (83 degrees) and fully counts (66)."""
 
 EDGE = 0.006
 """Width of the fades at outlines, in parts of the window: what outlines of photo and surface usually differ by."""
 
-OCCLUDER_SLOPE = 3.0
-"""A step in depth steeper than this (times the width of the fade) is another part, not a slanted surface."""
+OCCLUDER_SLOPE, OCCLUDER_FACTOR = 2.0, 1.5
+"""Where the depth buffer is steeper than the surface itself, by this factor and this much, a nearer part ends."""
+
+LARGEST_SLOPE = 32.0
+"""Slopes of the depth buffer are cut off here, so that a far background counts no more than a near one."""
 
 
 def smoothstep(low: Floats | float, high: Floats | float, value: Floats) -> Floats:
@@ -46,7 +49,8 @@ class Projection:
         size: s.
         depth: (d * d,) float32, distance of the nearest surface along the optical axis, row 0 at the bottom; infinity
             where there is none.
-        trust: (d * d,) float32 0..1, low near outlines.
+        trust: (d * d,) float32 0..1, low near the cut-out's edge.
+        slope: (d * d,) float32, how steeply the depth falls to the nearest point within ``EDGE``.
         pixel: size of a depth pixel at depth 1, object units.
     """
 
@@ -54,6 +58,7 @@ class Projection:
     size: int
     depth: NDArray[np.float32]
     trust: NDArray[np.float32]
+    slope: NDArray[np.float32]
     pixel: float
 
     @classmethod
@@ -71,8 +76,8 @@ class Projection:
         """
         buffer = _depth_buffer(window_points, depth, triangles)
         pixel = 2.0 / (DEPTH_SIZE * camera.focal)
-        trust = np.minimum(_alpha_trust(photo[::-1, :, 3]), _occlusion_trust(buffer, pixel))
-        return cls(photo.reshape(-1, 4), len(photo), buffer.reshape(-1), trust.reshape(-1), pixel)
+        trust, slope = _trust(photo[::-1, :, 3]), _slope(buffer, pixel)
+        return cls(photo.reshape(-1, 4), len(photo), buffer.reshape(-1), trust.reshape(-1), slope.reshape(-1), pixel)
 
     def look(
         self, x: Floats, y: Floats, depth: Floats, facing: Floats
@@ -98,6 +103,8 @@ class Projection:
         tolerance = np.float32(2.0 * self.pixel) * depth * (1.0 + tangent)
         beyond = (depth - self.depth[index]) / tolerance
         weight = smoothstep(FACING_NONE, FACING_FULL, facing) * self.trust[index] * (1.0 - smoothstep(1.0, 2.0, beyond))
+        allowed = np.float32(OCCLUDER_SLOPE) + np.float32(OCCLUDER_FACTOR) * tangent
+        weight *= 1.0 - smoothstep(allowed, 2.0 * allowed, self.slope[index])
         clear = np.flatnonzero(weight > 0.0)
         return seen[clear], self._colors(x[clear], y[clear]), weight[clear]
 
@@ -146,7 +153,7 @@ def _depth_buffer(window_points: Floats, depth: Floats, triangles: NDArray[Any])
         return (1.0 / nearest[: DEPTH_SIZE * DEPTH_SIZE]).reshape(DEPTH_SIZE, DEPTH_SIZE)
 
 
-def _alpha_trust(alpha: NDArray[np.uint8]) -> Floats:
+def _trust(alpha: NDArray[np.uint8]) -> Floats:
     """(d, d) float32: 0 at the cut-out's edge, 1 from twice ``EDGE`` inwards."""
     index = ((np.arange(DEPTH_SIZE) + 0.5) * len(alpha) / DEPTH_SIZE).astype(np.intp)
     cover = alpha[index][:, index].astype(np.float32) / 255.0
@@ -155,14 +162,14 @@ def _alpha_trust(alpha: NDArray[np.uint8]) -> Floats:
     return _blur(_minimum(np.minimum(cover * 1.25, 1.0), radius), radius)
 
 
-def _occlusion_trust(depth: NDArray[np.float32], pixel: float) -> Floats:
-    """(d, d) float32: low where something much nearer is within ``EDGE``."""
+def _slope(depth: NDArray[np.float32], pixel: float) -> NDArray[np.float32]:
+    """(d, d) float32: how steeply the depth falls to the nearest point within ``EDGE``, 0 where it does not."""
     radius = max(1, round(EDGE * DEPTH_SIZE))
     nearer = _minimum(depth, radius)
-    step = np.float32(OCCLUDER_SLOPE * radius * pixel) * nearer
     with np.errstate(invalid="ignore"):
-        clear = 1.0 - smoothstep(step, 2.0 * step, depth - nearer)
-    return _blur(np.where(np.isfinite(depth), clear, 1.0).astype(np.float32), max(1, radius // 2))
+        fall = (depth - nearer) / (np.float32(radius * pixel) * nearer)
+    slope = np.where(np.isfinite(depth), np.minimum(fall, LARGEST_SLOPE), 0.0)
+    return _blur(slope, max(1, radius // 2))
 
 
 def _minimum(picture: Floats, radius: int) -> NDArray[np.float32]:
