@@ -9,8 +9,14 @@ from ..cutout_preview import PREVIEW
 from ..engine import ENGINE
 from ..operators.cutout import preview_key
 
-MAX_LINE = 38
-"""Characters of a message per line at the sidebar's usual width; labels do not wrap by themselves."""
+CHARACTER_WIDTH = 6.2
+"""Mean width of a letter at Blender's usual font size, pixels; labels do not wrap by themselves."""
+
+LABEL_MARGIN = 64
+"""Pixels of a sidebar's width that a label with an icon cannot use."""
+
+DEFAULT_LINE = 36
+"""Characters of a line where the sidebar's width is not known."""
 
 
 class SidebarPanel:
