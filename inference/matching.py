@@ -56,8 +56,8 @@ def _pyramid(sums: Floats, weights: Floats, points: Floats) -> list[Floats]:
     cells = np.clip(((points + 1.0) * (0.5 * size)).astype(np.int64), 0, size - 1)
     cell = (cells[:, 0] * size + cells[:, 1]) * size + cells[:, 2]
     channels = [*sums.T, weights]
-    grids = [np.bincount(cell, channel, minlength=size**3) for channel in channels]
-    levels: list[Floats] = [np.stack(grids, axis=-1).astype(np.float64).reshape(size, size, size, 4)]
+    grids = [np.bincount(cell, channel, minlength=size**3).astype(np.float64) for channel in channels]
+    levels: list[Floats] = [np.stack(grids, axis=-1).reshape(size, size, size, 4)]
     for _ in range(NEAR_LEVELS):
         halved = levels[-1][0::2] + levels[-1][1::2]
         halved = halved[:, 0::2] + halved[:, 1::2]
