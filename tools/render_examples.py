@@ -302,9 +302,9 @@ def build_chair() -> None:
             "Cap", smooth_profile([(0, -0.004), (0.016, -0.004), (0.0165, 0.004), (0.01, 0.013), (0, 0.014)]), upright
         )
         bpy.context.scene.collection.objects[-1].location = points[-1]
-        rod("Side stretcher", (x * 0.193, -0.178, 0.15), (x * 0.188, 0.212, 0.15), (0.009, 0.009), deep)
-    rod("Middle stretcher", (-0.19, 0.017, 0.15), (0.19, 0.017, 0.15), (0.009, 0.009), across)
-    rod("Front stretcher", (-0.188, -0.172, 0.235), (0.188, -0.172, 0.235), (0.009, 0.009), across)
+        rod("Side stretcher", (x * 0.193, -0.178, 0.15), (x * 0.188, 0.212, 0.15), (0.009, 0.009), upright)
+    rod("Middle stretcher", (-0.19, 0.017, 0.15), (0.19, 0.017, 0.15), (0.009, 0.009), upright)
+    rod("Front stretcher", (-0.188, -0.172, 0.235), (0.188, -0.172, 0.235), (0.009, 0.009), upright)
     for height, lean, thickness in ((0.61, 0.188, 0.05), (0.74, 0.217, 0.05), (0.885, 0.26, 0.085)):
         curved_slat(height, lean, thickness, across)
     sweep(plain("Plaster", (0.60, 0.64, 0.64), 0.75, 0.1), 1.5, 3.0, 0.7)
