@@ -35,6 +35,8 @@ from .network import inflate
 
 #: Points compared on each surface, and cells along the box when the field is meshed.
 POINTS, MESH_RESOLUTION = 10_000, 112
+#: Points with which the alignment is found; all points are moved by it.
+ALIGNED_POINTS = 2_500
 THRESHOLDS = (0.1, 0.05)
 ICP_ROUNDS = 20
 VIEW = 2
@@ -100,18 +102,19 @@ def to_crop(mesh: Mesh, code: Code) -> Mesh:
 
 def align(moving: np.ndarray, fixed: np.ndarray) -> np.ndarray:
     """ICP with scale (Umeyama's fit to nearest neighbours both ways); returns all moved points."""
-    tree = cKDTree(fixed)
+    some, target_points = moving[:ALIGNED_POINTS], fixed[:ALIGNED_POINTS]
+    tree = cKDTree(target_points)
     for _ in range(ICP_ROUNDS):
-        forward = tree.query(moving)[1]
-        backward = cKDTree(moving).query(fixed)[1]
-        source = np.concatenate([moving, moving[backward]])
-        target = np.concatenate([fixed[forward], fixed])
+        forward = tree.query(some)[1]
+        backward = cKDTree(some).query(target_points)[1]
+        source = np.concatenate([some, some[backward]])
+        target = np.concatenate([target_points[forward], target_points])
         a, b = source - source.mean(0), target - target.mean(0)
         u, sigma, vt = np.linalg.svd(b.T @ a / len(a))
         sign = np.diag([1, 1, np.sign(np.linalg.det(u @ vt))])
-        rotation = u @ sign @ vt
-        scale = (sigma * np.diag(sign)).sum() / (a * a).sum(1).mean()
-        moving = scale * (moving - source.mean(0)) @ rotation.T + target.mean(0)
+        turn = u @ sign @ vt * ((sigma * np.diag(sign)).sum() / (a * a).sum(1).mean())
+        some = (some - source.mean(0)) @ turn.T + target.mean(0)
+        moving = (moving - source.mean(0)) @ turn.T + target.mean(0)
     return moving
 
 
@@ -158,8 +161,11 @@ class Judge:
         """Network outputs for a stored view."""
         photo = np.moveaxis(arrays["photo"][view].astype(np.float32), -1, 0)[None]
         mask = arrays["mask"][view].astype(np.float32)[None, None] / 255
-        found = self.session.run(self.names, {"photo": np.ascontiguousarray(photo), "mask": mask})
-        return dict(zip(self.names, found, strict=True))
+
+        def run(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+            return dict(zip(self.names, self.session.run(self.names, inputs), strict=True))
+
+        return pebble.predict(run, np.ascontiguousarray(photo), mask)
 
     def baseline(self, arrays: dict[str, np.ndarray], view: int, like: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The inflated silhouette, in the shape of network outputs."""
@@ -237,9 +243,12 @@ def held_out(data: Path, split: str, count: int) -> Iterator[tuple[str, dict[str
             return
 
 
-def scans(folder: Path, renderer: Renderer) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
-    """Rendered views of every GLB file of a folder."""
+def scans(folder: Path, names: Path | None, renderer: Renderer) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+    """Rendered views of the GLB files of a folder, or of those whose names a text file lists."""
+    wanted = set(names.read_text().split()) if names else None
     for path in sorted(folder.glob("*.glb")):
+        if wanted is not None and path.stem not in wanted:
+            continue
         try:
             model = meshes.load(path, "scans", path.stem, y_up=True)
             yield "scans", make_object(renderer, model, VIEWS_FOR_SCANS)
@@ -276,6 +285,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("build/dataset"))
     parser.add_argument("--network", type=Path, default=pebble.SYSTEM.card.weights)
     parser.add_argument("--scans", type=Path, help="folder of GLB scans")
+    parser.add_argument("--scan-names", type=Path, help="text file that lists the scans to use")
     parser.add_argument("--split", default="test")
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--pictures", type=int, default=24)
@@ -288,7 +298,9 @@ def main() -> None:
         objects = held_out(args.data, args.split, args.count)
         tables["held out"] = run(judge, renderer, objects, args.out / "held_out.png", args.pictures)
     if args.scans:
-        tables["scans"] = run(judge, renderer, scans(args.scans, renderer), args.out / "scans.png", args.pictures)
+        tables["scans"] = run(
+            judge, renderer, scans(args.scans, args.scan_names, renderer), args.out / "scans.png", args.pictures
+        )
     (args.out / "figures.json").write_text(json.dumps(tables, indent=1))
     print(json.dumps(tables, indent=1))
 
