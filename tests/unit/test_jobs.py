@@ -217,6 +217,28 @@ def test_host_never_loads_onnxruntime() -> None:
     assert done.stdout == "[]\n", done.stderr
 
 
+def test_openvdb_is_found_inside_a_bpy_wheel(tmp_path: Path) -> None:
+    """There it is importable only after bpy was, which the host outside Blender has no need of."""
+    bundled = tmp_path / "bpy" / "4.5" / "python" / "lib" / "python3.11" / "site-packages"
+    bundled.mkdir(parents=True)
+    (tmp_path / "bpy" / "__init__.py").write_text("raise ImportError('must not be imported')")
+    (bundled / "openvdb.cpython-311-x86_64-linux-gnu.so").touch()
+    script = f"""
+        import sys, types
+        from pathlib import Path
+        sys.path.insert(0, {str(tmp_path)!r})
+        package = types.ModuleType("image_to_3d")
+        package.__path__ = [{str(HERE.parent.parent)!r}]
+        sys.modules["image_to_3d"] = package
+        from image_to_3d.inference.runtime import RuntimeSettings
+        from image_to_3d.jobs import launch_from_interpreter
+        print(launch_from_interpreter(Path(), RuntimeSettings()).search_paths[-1])
+    """
+    command = [sys.executable, "-I", "-c", textwrap.dedent(script)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == str(bundled), done.stderr
+
+
 # --- failures ---
 
 
