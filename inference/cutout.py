@@ -35,6 +35,9 @@ MAX_OBJECT_SHARE = 0.98
 EDGE_CONTACT_SHARE = 0.03
 """From this share of the photo's border on, the object counts as cut off."""
 
+FEW_PIXELS = 160
+"""An object of fewer pixels along its longer side is smaller than what networks look at."""
+
 ASPECT_TOLERANCE = 0.01
 """How far the shape of the artist's mask may be from the photo's."""
 
@@ -107,6 +110,8 @@ def cut_out(photo: Photo, settings: CutoutSettings, runtime: Runtime, monitor: M
     _check(mask, method, photo.name)
     if method is CutoutMethod.NETWORK and _edge_contact(mask) > EDGE_CONTACT_SHARE:
         monitor.warn("The object reaches the photo's edge; a photo that shows it whole gives a better result.")
+    if (extent := _extent(mask)) < FEW_PIXELS:
+        monitor.warn(f"The object is only {extent} pixels large; a closer photo gives a sharper result.")
     return mask
 
 
@@ -179,3 +184,9 @@ def _edge_contact(mask: NDArray[np.float32]) -> float:
     """The share of the photo's border that the object covers."""
     border = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])
     return float(np.mean(border >= OBJECT_LEVEL))
+
+
+def _extent(mask: NDArray[np.float32]) -> int:
+    """The longer side of the object's bounding box, pixels."""
+    inside = mask >= OBJECT_LEVEL
+    return max(int(np.ptp(np.flatnonzero(inside.any(axis=axis)))) + 1 for axis in (0, 1))

@@ -137,6 +137,13 @@ def test_stray_opaque_pixels_are_dropped():
     assert mask.sum() == disc(300, 300, 80).sum()
 
 
+def test_a_small_object_is_warned_about():
+    photo = photo_of(np.zeros((300, 300, 3)), disc(300, 300, 40) * 255)
+    _, warnings = cut(photo, NoRuntime())
+    assert len(warnings) == 1
+    assert "only 79 pixels" in warnings[0]
+
+
 def test_fully_transparent_photo():
     for method in (CutoutMethod.AUTOMATIC, CutoutMethod.ALPHA, CutoutMethod.NONE):
         with pytest.raises(CutoutError, match="'thing' is fully transparent"):

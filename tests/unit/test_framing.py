@@ -148,6 +148,16 @@ def test_focal_length_in_half_windows():
     assert frame(dataclasses.replace(photo, focal_35mm=None), mask, SETTINGS).focal is None
 
 
+def test_the_smallest_object_of_the_smallest_photo():
+    mask = np.zeros((32, 32), np.float32)
+    mask[31, 0] = 1
+    pixels = np.broadcast_to(RED, (32, 32, 3))
+    framed = frame(photo_of(pixels), mask, SETTINGS)
+    assert framed.image.shape == (64, 64, 3)
+    assert (framed.cutout[..., :3] == RED).all()
+    assert framed.cutout[..., 3].sum() == 255
+
+
 def test_an_empty_mask_is_an_error():
     with pytest.raises(CutoutError):
         frame(photo_of(np.zeros((50, 50, 3))), np.zeros((50, 50), np.float32), SETTINGS)
