@@ -25,7 +25,10 @@ SHRINK = 0.98
 """What is taken off besides when the charts did not fit: another scale is another puzzle."""
 
 ORDERS = 12
-"""Orders of placing that are tried."""
+"""Orders of placing that are tried when the square grows."""
+
+STRIPS = (0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15, 1.2)
+"""Widths of strips that are tried, in parts of the side of a square with the area of all charts' boxes."""
 
 CHANCE = 0.5
 """Standard deviation, in natural logarithms, of the factor that disturbs the areas by which an order is made."""
@@ -59,12 +62,16 @@ def pack(
 
 
 def _best_square(bitmaps: list[NDArray[np.bool_]], apart: int, monitor: Monitor) -> "_Square":
-    """The smallest square of those that several orders of placing give."""
-    orders = _orders(bitmaps)
-    best = _Square.unlimited(bitmaps, apart)
-    best.fill(bitmaps, orders[0], apart, np.inf, monitor)
-    for order in orders[1:]:
-        attempt = _Square.unlimited(bitmaps, apart)
+    """The smallest square of those that several orders of placing give, growing or in strips."""
+    boxes = sum(float((bitmap.shape[0] + apart) * (bitmap.shape[1] + apart)) for bitmap in bitmaps)
+    longest = max(max(bitmap.shape) for bitmap in bitmaps) + apart
+    by_area, *orders = _orders(bitmaps)
+    attempts = [(order, None) for order in orders]
+    attempts += [(by_area, round(boxes**0.5 * part)) for part in STRIPS if boxes**0.5 * part >= longest]
+    best = _Square(int(max(1.25 * boxes**0.5, longest)))
+    best.fill(bitmaps, by_area, apart, np.inf, monitor)
+    for order, strip in attempts:
+        attempt = _Square(best.stride, strip)
         if attempt.fill(bitmaps, order, apart, best.size - 1, monitor):
             best = attempt
     return best
@@ -126,23 +133,21 @@ class _Square:
     """The growing square and what lies in it.
 
     Attributes:
-        stride: bits per row of ``cells``, and the square's greatest width; a multiple of 8.
+        stride: bits per row of ``cells``, and the square's greatest width; rounded up to a multiple of 8.
+        strip: width within which charts are placed as low as possible; None to let the square grow to both sides.
         size: side of the occupied square, cells.
         cells: occupied cells; cell (x, y) is bit ``y * stride + x``.
         spots: by chart: quarter turns, x, y, and width and height of its ungrown bitmap before turning.
     """
 
     stride: int
+    strip: int | None = None
     size: int = 0
     cells: int = 0
     spots: dict[int, tuple[int, int, int, int, int]] = field(default_factory=dict)
 
-    @classmethod
-    def unlimited(cls, bitmaps: list[NDArray[np.bool_]], apart: int) -> Self:
-        """Empty, and wide enough that its width will not be what limits packing."""
-        boxes = sum(float((bitmap.shape[0] + apart) * (bitmap.shape[1] + apart)) for bitmap in bitmaps)
-        longest = max(max(bitmap.shape) for bitmap in bitmaps) + apart
-        return cls(stride=-(-int(max(1.25 * boxes**0.5, longest)) // 8) * 8)
+    def __post_init__(self) -> None:
+        self.stride = -(-self.stride // 8) * 8
 
     def fill(
         self, bitmaps: list[NDArray[np.bool_]], order: list[int], apart: int, limit: float, monitor: Monitor
@@ -156,14 +161,14 @@ class _Square:
         return True
 
     def add(self, chart: int, bitmap: NDArray[np.bool_], apart: int) -> None:
-        """Place one chart where the square grows least, then lowest and leftmost."""
+        """Place one chart where the square grows least, or in a strip where it ends lowest."""
         height, width = bitmap.shape
         shapes = [_grown(np.rot90(bitmap, turns), apart) for turns in range(4)]
         runs = self._runs(max(max(shape.shape) for shape in shapes))
         best = None
         for turns, shape in enumerate(shapes):
             spot = self._best_spot(shape, runs)
-            if best is None or spot < best[0]:
+            if best is None or (spot[1], spot[0]) < (best[0][1], best[0][0]):
                 best = (spot, turns)
         assert best is not None
         (size, _, y, x), turns = best
@@ -180,7 +185,7 @@ class _Square:
         return runs
 
     def _best_spot(self, shape: NDArray[np.bool_], runs: list[int]) -> tuple[int, int, int, int]:
-        """(size of the square then, x + y, y, x) for the best free place of a grown bitmap."""
+        """(size of the square then, rank, y, x) for the best free place of a grown bitmap; the lowest rank is best."""
         height, width = shape.shape
         blocked = 0
         for row, start, length in zip(*(values.tolist() for values in _spans(shape)), strict=True):
@@ -194,13 +199,16 @@ class _Square:
         blocked &= (1 << count) - 1
         bits = np.frombuffer(blocked.to_bytes(count // 8, "little"), np.uint8)
         taken = np.unpackbits(bits, bitorder="little").reshape(reach, self.stride)
-        taken = taken[:, : min(reach, self.stride - width + 1)]
+        taken = taken[:, : min(reach, (self.strip or self.stride) - width + 1)]
+        if taken.shape[1] == 0:
+            return 1 << 30, 1 << 31, 0, 0
         along, up = np.arange(taken.shape[1], dtype=np.int32), np.arange(reach, dtype=np.int32)[:, None]
         size = np.maximum(np.maximum(along + width, self.size), up + height)
-        # One number to compare: first the size, then x + y; taken places come last.
-        rank = size * np.int32(2 * len(taken) + 2 * self.stride) + along + up + taken.astype(np.int32) * (1 << 30)
+        # One number to compare: what matters most comes first, taken places come last.
+        first, second = (size, along + up) if self.strip is None else (up + height, along)
+        rank = first * np.int32(4 * self.stride) + second + taken.astype(np.int32) * (1 << 30)
         y, x = divmod(int(rank.argmin()), taken.shape[1])
-        return int(size[y, x]), x + y, y, x
+        return int(size[y, x]), int(rank[y, x]), y, x
 
     def maps(self, lower: NDArray[np.float64], scale: float, apart: int) -> NDArray[np.float32]:
         """(c, 2, 3) float32 maps of charts, whose lower corners (c, 2) are in cells, into the unit square."""
