@@ -112,8 +112,10 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--no-window", action="store_true", help="leave the viewport out")
     options = parser.parse_args()
-    load_extension().register()
+    extension = load_extension()
+    extension.register()
     report(*measure(options.photo, options.runs))
+    extension.unregister()
     if options.no_window:
         return
     try:

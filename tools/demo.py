@@ -24,7 +24,8 @@ def main() -> int:
     parser.add_argument("--quality", default="standard", choices=["draft", "standard", "high"])
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "demo")
     options = parser.parse_args()
-    load_extension().register()
+    extension = load_extension()
+    extension.register()
     api = importlib.import_module(f"{PACKAGE}.api")
     try:
         for photo in options.photos or [EXAMPLE]:
@@ -33,7 +34,8 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     finally:
-        api.shutdown()
+        # Also ends the worker. Blender as a module may crash at exit with classes still registered.
+        extension.unregister()
     return 0
 
 
