@@ -134,9 +134,9 @@ def _light(scene: bpy.types.Scene, centre: Vector, radius: float) -> list[bpy.ty
         world.use_nodes = True
     background = next(node for node in world.node_tree.nodes if node.bl_idname == "ShaderNodeBackground")
     background.inputs["Color"].default_value = (1, 1, 1, 1)
-    background.inputs["Strength"].default_value = 0.5
+    background.inputs["Strength"].default_value = 0.6
     light = bpy.data.lights.new("Turntable", "AREA")
-    light.size, light.energy = 3 * radius, 220 * radius**2
+    light.size, light.energy = 3 * radius, 150 * radius**2
     lamp = bpy.data.objects.new("Turntable", light)
     lamp.location = centre + 4 * radius * _direction(math.radians(-125), math.radians(45))
     lamp.rotation_euler = (centre - lamp.location).to_track_quat("-Z", "Y").to_euler()
