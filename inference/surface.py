@@ -130,10 +130,21 @@ def extract_densely(field: Field, settings: SurfaceSettings, monitor: Monitor) -
     return _extract(field, settings.resolution, settings.floater_share, 0, monitor, densely=True)
 
 
+class _Quiet(Monitor):
+    """Passes on cancellation but no progress, which would else run to its end twice."""
+
+    def __init__(self, monitor: Monitor) -> None:
+        super().__init__()
+        self._monitor = monitor
+
+    def is_cancelled(self) -> bool:
+        return self._monitor.is_cancelled()
+
+
 def _extract_about(field: Field, settings: SurfaceSettings, target: int, monitor: Monitor) -> Surface:
     """Find the highest resolution that keeps to the target: the number of quads grows with its square."""
     resolution = min(settings.resolution, PROBE_RESOLUTION)
-    surface = _extract(field, resolution, settings.floater_share, 0, monitor)
+    surface = _extract(field, resolution, settings.floater_share, 0, _Quiet(monitor))
     for _ in range(3):
         ideal = round(resolution * (target / len(surface.faces)) ** 0.5)
         wanted = max(LOWEST_RESOLUTION, min(settings.resolution, ideal))
@@ -156,7 +167,6 @@ def _extract(
     vertices = np.clip(vertices, grid.lower, grid.upper)
     vertices, faces, parts = _drop_unwanted(vertices, faces, floater_share)
     watertight, non_manifold_edges = _check_edges(faces, len(vertices))
-    monitor.progress(1.0)
     report = SurfaceReport(
         resolution=resolution,
         spacing=grid.spacing,
