@@ -9,26 +9,26 @@ and from a clone, with the bpy module from the Python package index:
 
     python tools/image_to_3d.py PHOTO... --output DIR
 
-Standard output carries one JSON object per photo and line; everything meant for people goes to standard error.
+Standard output carries one JSON object per photo and line; everything meant for people goes to standard error. (What
+Blender's own program prints while it starts, before this command, cannot be kept away: results start with a brace.)
 Exit codes: 0 all photos are done, 1 at least one failed, 2 wrong arguments, 130 interrupted.
 """
 
 import argparse
-import ctypes
 import json
 import os
 import sys
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
 import bpy
 
+from .console import own_stdout
 from .engine import create_launch
 from .inference.bake import BakeSettings
 from .inference.cutout import CutoutMethod, CutoutSettings
@@ -297,27 +297,6 @@ def _photos_in(folder: Path) -> list[Path]:
     if not found:
         raise UsageError(f"Folder '{folder}' holds no photo.", f"Photos end in {', '.join(PHOTO_SUFFIXES)}.")
     return found
-
-
-@contextmanager
-def own_stdout() -> Iterator[TextIO]:
-    """Standard output for results alone: what Blender and its exporters print goes to standard error meanwhile."""
-    _flush_stdout()
-    kept = os.dup(1)
-    os.dup2(2, 1)
-    try:
-        with os.fdopen(os.dup(kept), "w", encoding="utf-8") as results, redirect_stdout(sys.stderr):
-            yield results
-    finally:
-        _flush_stdout()
-        os.dup2(kept, 1)
-        os.close(kept)
-
-
-def _flush_stdout() -> None:
-    """Python's buffer and the C library's, in which Blender's own messages wait while standard output is a file."""
-    sys.stdout.flush()
-    ctypes.CDLL("ucrtbase" if sys.platform == "win32" else None).fflush(None)
 
 
 def _line(record: dict[str, Any]) -> str:

@@ -14,7 +14,9 @@ def main() -> int:
     except ImportError as error:
         print(error, file=sys.stderr)
         return 2
-    return importlib.import_module(f"{PACKAGE}.cli").main()
+    with importlib.import_module(f"{PACKAGE}.console").own_stdout():
+        command_line = importlib.import_module(f"{PACKAGE}.cli")
+    return command_line.main()
 
 
 if __name__ == "__main__":
