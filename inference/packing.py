@@ -7,7 +7,7 @@ that one shift tests a row of a chart at every place of the square at once.
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray

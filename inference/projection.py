@@ -158,8 +158,10 @@ def _trust(alpha: NDArray[np.uint8]) -> Floats:
     index = ((np.arange(DEPTH_SIZE) + 0.5) * len(alpha) / DEPTH_SIZE).astype(np.intp)
     cover = alpha[index][:, index].astype(np.float32) / 255.0
     radius = max(1, round(EDGE * DEPTH_SIZE))
+    # One pixel of the photo more, as colours are taken between pixels.
+    reach = radius + -(-DEPTH_SIZE // len(alpha))
     # Alpha slightly below one is a translucent or softly cut part, not an outline.
-    return _blur(_minimum(np.minimum(cover * 1.25, 1.0), radius), radius)
+    return _blur(_minimum(np.minimum(cover * 1.25, 1.0), reach), radius)
 
 
 def _slope(depth: NDArray[np.float32], pixel: float) -> NDArray[np.float32]:

@@ -41,7 +41,7 @@ def bumpy_ball(steps, radius=0.7, bumps=0.03):
 
 
 def wall(steps, half_size, y):
-    """A square of steps^2 quads in the plane Y = y that faces -Y, and its corner UVs (m, 4, 2) over the whole square."""
+    """A square of steps^2 quads in the plane Y = y facing -Y, and its corner UVs (m, 4, 2) over the whole square."""
     grid = np.linspace(-1.0, 1.0, steps + 1)
     x, z = np.meshgrid(grid, grid, indexing="ij")
     vertices = np.stack([half_size * x, np.full_like(x, y), half_size * z], axis=-1).reshape(-1, 3)
