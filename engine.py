@@ -25,12 +25,12 @@ from .tasks import Summary
 ResultT_contra = TypeVar("ResultT_contra", contravariant=True)
 
 STAGE_SHARES = {
-    Stage.PHOTO: 0.05,
-    Stage.CUTOUT: 0.20,
-    Stage.ENCODE: 0.30,
-    Stage.SURFACE: 0.20,
-    Stage.UNWRAP: 0.05,
-    Stage.BAKE: 0.20,
+    Stage.PHOTO: 0.03,
+    Stage.CUTOUT: 0.24,
+    Stage.ENCODE: 0.10,
+    Stage.SURFACE: 0.18,
+    Stage.UNWRAP: 0.15,
+    Stage.BAKE: 0.30,
 }
 """Rough share of the whole time each stage takes on a CPU at Standard quality, for one bar over all of them."""
 
@@ -53,6 +53,7 @@ class Engine:
     Attributes:
         job: the job in progress, or None.
         failure: why the last task failed, or None.
+        failure_details: for a bug report: the worker's versions, traceback and last output at that failure.
         summary: what the last reconstruction made, or None.
         on_end: undoes what a modal operator shows while it runs; called once when the job ends in whatever way.
     """
@@ -60,6 +61,7 @@ class Engine:
     def __init__(self) -> None:
         self.job: Job[Any] | None = None
         self.failure: ReconstructionError | None = None
+        self.failure_details = ""
         self.summary: Summary | None = None
         self.on_end: Callable[[], None] | None = None
         self._host: Host | None = None
@@ -90,7 +92,7 @@ class Engine:
         """
         if self.job is not None:
             raise WorkerError("A reconstruction is in progress.", "Wait for it or cancel it.")
-        self.failure = None
+        self.failure, self.failure_details = None, ""
         launch = create_launch(settings, Path(bpy.app.tempdir) / "image_to_3d")
         if self._host is None or launch != self._launch:
             self.shutdown()
@@ -114,7 +116,7 @@ class Engine:
                 raise job.error
             task.finish(context, job.result)
         except ReconstructionError as error:
-            self.failure = error
+            self.failure, self.failure_details = error, job.diagnostics
             raise
         finally:
             self._release()

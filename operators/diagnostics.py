@@ -51,7 +51,7 @@ def diagnostics(context: bpy.types.Context) -> str:
         f"Package {__package__}",
     ]
     if ENGINE.failure is not None:
-        lines += ["Last error:", str(ENGINE.failure)]
+        lines += ["Last error:", str(ENGINE.failure), ENGINE.failure_details]
     return mask_private("\n".join(lines))
 
 

@@ -39,7 +39,7 @@ class FakeJob:
         self._states = list(states)
         self.state = JobState.RUNNING
         self.stage, self.fraction = Stage.ENCODE, 0.5
-        self.result, self.error = result, error
+        self.result, self.error, self.diagnostics = result, error, ""
 
     def poll(self):
         if self._states:

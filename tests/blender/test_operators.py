@@ -209,7 +209,7 @@ def test_modal_runs_show_progress_and_let_other_events_through(host, done, windo
     assert operator.modal(window, TIMER) == {"PASS_THROUGH"}
     assert "ball" not in bpy.data.objects, "the scene is touched at the end"
     assert operator.modal(window, TIMER) == {"FINISHED"}
-    assert window.shown == [pytest.approx(0.4), "removed"]
+    assert window.shown == [pytest.approx(0.32), "removed"]
     assert operator.reports == [({"INFO"}, "ball")]
     assert "ball" in bpy.data.objects
 

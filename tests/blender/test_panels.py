@@ -85,7 +85,7 @@ def test_the_mask_is_asked_for_when_it_is_used():
 def test_a_running_job_shows_its_stage_and_a_way_out():
     ENGINE.job = SimpleNamespace(stage="Encoding the photo", fraction=0.5)
     drawn = draw(panels.IMAGE_TO_3D_PT_main)
-    assert "progress 0.40 Encoding the photo  40%" in drawn
+    assert "progress 0.32 Encoding the photo  32%" in drawn
     assert drawn[-1] == "image_to_3d.cancel"
     assert "image_to_3d.reconstruct_photo" not in drawn
 

@@ -19,6 +19,7 @@ from image_to_3d.engine import ENGINE
 from image_to_3d.inference.errors import Cancelled
 from image_to_3d.inference.monitor import Stage
 from image_to_3d.jobs import JobState
+from image_to_3d.operators.diagnostics import diagnostics
 from image_to_3d.preferences import UserSettings
 from image_to_3d.tasks import ReconstructTask
 from PIL import Image
@@ -183,6 +184,19 @@ def test_a_worker_killed_at_any_stage_is_one_error_and_changes_nothing(engine, b
         ENGINE.end(task, bpy.context)
     assert caught.value.hint
     assert counts() == before
+
+
+def test_diagnostics_after_a_crash_tell_how_the_worker_ran(engine, ball_photo):
+    task = begin(ball_photo)
+    poll_until_stage(Stage.CUTOUT)
+    os.kill(worker_pid(), signal.SIGSEGV)
+    ENGINE.job.wait()
+    with pytest.raises(api.ReconstructionError, match="SIGSEGV"):
+        ENGINE.end(task, bpy.context)
+    text = diagnostics(bpy.context)
+    assert "SIGSEGV" in text
+    assert "numpy" in text
+    assert str(Path.home()) not in text
 
 
 def test_cancelling_gives_control_back_within_a_second(engine, ball_photo, counts):
