@@ -7,12 +7,14 @@ request.json. It never presses a button: that is what mouse and keyboard are for
 """
 
 import json
+import math
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import bpy
+from mathutils import Euler
 
 FOLDER = Path(__file__).resolve().parent
 MODULE = "bl_ext.user_default.image_to_3d"
@@ -149,10 +151,11 @@ def obey(request: dict[str, Any], driver: Driver) -> None:
 
 
 def show_texture() -> None:
-    """Solid shading with textures: what the artist sees, without a GPU."""
+    """Solid shading with textures, seen a little from above and from the left: what the artist sees, without a GPU."""
     area, _, space = viewport()
     space.shading.type = "SOLID"
     space.shading.color_type = "TEXTURE"
+    space.region_3d.view_rotation = Euler((math.radians(62), 0, math.radians(-22))).to_quaternion()
     with bpy.context.temp_override(window=bpy.context.window_manager.windows[0], area=area, region=area.regions[-1]):
         bpy.ops.view3d.view_selected()
 

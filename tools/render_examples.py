@@ -428,7 +428,7 @@ def wheel(x: float, side: int, tyre: bpy.types.Material, hub: bpy.types.Material
 
 SHOTS = {
     "chair": Shot(build_chair, 768, 1024, (0.95, -2.2, 1.12), (0.0, 0.03, 0.465), 66, 8, ("interior.exr", 2.2, 0.35)),
-    "mug": Shot(build_mug, 1024, 820, (0.09, -0.41, 0.21), (0.008, 0, 0.042), 70, 4, ("interior.exr", 0.6, 0.7)),
+    "mug": Shot(build_mug, 1024, 820, (0.09, -0.41, 0.21), (0.008, 0, 0.042), 70, 10, ("interior.exr", 0.6, 0.7)),
     "toy_car": Shot(build_car, 1024, 768, (0.34, -0.48, 0.24), (0.0, 0, 0.046), 70, 9, ("studio.exr", 0.5, 0.45)),
 }
 
@@ -495,7 +495,7 @@ def main() -> None:
     """Render all example photos, or those named."""
     parser = argparse.ArgumentParser(description="Model and render the example photos.")
     parser.add_argument("names", nargs="*", choices=[[], *SHOTS], help="default: all")
-    parser.add_argument("--samples", type=int, default=24, help="per pixel (default: %(default)s)")
+    parser.add_argument("--samples", type=int, default=16, help="per pixel (default: %(default)s)")
     parser.add_argument("--scale", type=float, default=1.0, help="of the picture's size, for a quick look")
     options = parser.parse_args()
     for name in options.names or SHOTS:
