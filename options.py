@@ -23,8 +23,8 @@ class Quality:
 
 QUALITIES = {
     "DRAFT": Quality("Draft", "A quick look: coarse surface, 1K texture", 96, 1024),
-    "STANDARD": Quality("Standard", "Medium surface, 2K texture", 192, 2048),
-    "HIGH": Quality("High", "Fine surface, 4K texture; takes several times as long", 320, 4096),
+    "STANDARD": Quality("Standard", "Medium surface, 2K texture", 160, 2048),
+    "HIGH": Quality("High", "Fine surface, 4K texture; takes several times as long", 256, 4096),
 }
 """Presets by identifier, coarsest first."""
 

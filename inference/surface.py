@@ -53,7 +53,7 @@ class SurfaceSettings:
         floater_share: separate parts with less than this share of the whole area are dropped.
     """
 
-    resolution: int = 192
+    resolution: int = 160
     target_faces: int | None = None
     floater_share: float = 0.01
 
