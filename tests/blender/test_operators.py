@@ -360,7 +360,7 @@ def test_quality_and_details_agree(extension):
     settings = bpy.context.scene.image_to_3d
     assert settings.quality == "STANDARD"
     settings.quality = "HIGH"
-    assert (settings.resolution, settings.texture_size) == (320, "4096")
+    assert (settings.resolution, settings.texture_size) == (256, "4096")
     settings.resolution = 100
     assert settings.quality == "CUSTOM"
     settings.quality = "DRAFT"
