@@ -26,6 +26,7 @@ def before(blender):
 
 
 def press_and_wait_for_start(blender, button):
+    blender.settle()
     blender.ask({"forget_blocks": True})
     blender.click(button)
     return blender.wait_for(lambda state: state["running"], 10, "the start of the job")
