@@ -15,9 +15,11 @@ def own_stdout() -> Iterator[TextIO]:
 
     Blender and its exporters write both through Python and past it, so the file descriptor itself is redirected.
     """
-    _flush_stdout()
+    sys.stdout.flush()
     kept = os.dup(1)
     os.dup2(2, 1)
+    # What Blender printed before may still wait in the C library's buffer; it is no result either.
+    _flush_stdout()
     try:
         with os.fdopen(os.dup(kept), "w", encoding="utf-8") as results, redirect_stdout(sys.stderr):
             yield results
