@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Packing charts into the unit square.
 
-Largest first, each chart goes where the square grows least, in the best of four directions, judged by its true
-shape: small charts end up in the bays and holes of large ones. The square is a bitmap kept in one long integer, so
-that one shift tests a row of a chart at every place of the square at once.
+Charts are placed one after the other, large ones first, each as low as it goes in the best of four directions, judged
+by its true shape: small charts end up in the bays and holes of large ones. The square is a bitmap kept in one long
+integer, so that one shift tests a row of a chart at every place of the square at once.
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,22 +16,25 @@ from .monitor import Monitor
 from .raster import rasterize
 
 LEAST_CELLS = 128
-"""Cells along the square's side at least: more pack hardly closer (within 2 %), and take longer."""
+"""Cells along the square's side at least, whatever the gap: more pack hardly closer and take longer."""
 
-EXPECTED_USE = 0.58
-"""Share of the square that the charts are first scaled to cover; a good packing reaches it, so that one round does."""
+MANY_CHARTS = 48
+"""From this number on, charts are small against such cells, and the square gets twice as many."""
+
+EXPECTED_USE, EXPECTED_FILL = 0.6, 0.77
+"""Shares of the square that the charts, and the charts with their gaps, are first scaled to fill."""
 
 SHRINK = 0.98
 """What is taken off besides when the charts did not fit: another scale is another puzzle."""
 
-ORDERS = 12
-"""Orders of placing that are tried when the square grows."""
+TIGHTEST, STEP = 1.08, 1.025
+"""The first side that is tried, against that of a square with the charts' area, and the steps by which it grows."""
 
-STRIPS = (0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15, 1.2)
-"""Widths of strips that are tried, in parts of the side of a square with the area of all charts' boxes."""
+PLACINGS, MOST_ORDERS = 300, 16
+"""At each side so many charts are placed, in several orders: more orders for few charts, which fit less easily."""
 
-CHANCE = 0.5
-"""Standard deviation, in natural logarithms, of the factor that disturbs the areas by which an order is made."""
+CHANCE = 0.4
+"""Standard deviation, in natural logarithms, of the factor that disturbs the sizes by which an order is made."""
 
 
 def pack(
@@ -48,42 +51,20 @@ def pack(
     Returns:
         (c, 2, 3) float32 affine maps into the unit square: a turn by quarters, the scale, a shift.
     """
-    apart = max(1, int(np.ceil(gap * LEAST_CELLS)))
+    cells = LEAST_CELLS * (1 if labels.max() < MANY_CHARTS else 2)
+    apart = max(1, int(np.ceil(gap * cells)))
     side = apart / gap
     first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     area = float(np.abs(first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]).sum() * 0.5)
     scale = side * np.sqrt(EXPECTED_USE / area)
+    bitmaps, lower = _bitmaps(labels, corners * np.float32(scale))
+    scale *= np.sqrt(EXPECTED_FILL / sum(float(_grown(bitmap, apart).sum()) for bitmap in bitmaps)) * side
     while True:
         bitmaps, lower = _bitmaps(labels, corners * np.float32(scale))
-        square = _best_square(bitmaps, apart, monitor)
-        if square.size <= side:
-            return square.maps(lower, scale, apart)
-        scale *= SHRINK * side / square.size
-
-
-def _best_square(bitmaps: list[NDArray[np.bool_]], apart: int, monitor: Monitor) -> "_Square":
-    """The smallest square of those that several orders of placing give, growing or in strips."""
-    boxes = sum(float((bitmap.shape[0] + apart) * (bitmap.shape[1] + apart)) for bitmap in bitmaps)
-    longest = max(max(bitmap.shape) for bitmap in bitmaps) + apart
-    by_area, *orders = _orders(bitmaps)
-    attempts = [(order, None) for order in orders]
-    attempts += [(by_area, round(boxes**0.5 * part)) for part in STRIPS if boxes**0.5 * part >= longest]
-    best = _Square(int(max(1.25 * boxes**0.5, longest)))
-    best.fill(bitmaps, by_area, apart, np.inf, monitor)
-    for order, strip in attempts:
-        attempt = _Square(best.stride, strip)
-        if attempt.fill(bitmaps, order, apart, best.size - 1, monitor):
-            best = attempt
-    return best
-
-
-def _orders(bitmaps: list[NDArray[np.bool_]]) -> list[list[int]]:
-    """Orders worth trying: by area, by longer side, and by area with chance, always large charts before small."""
-    random = np.random.default_rng(0)
-    area = np.array([float(bitmap.sum()) for bitmap in bitmaps])
-    sizes = [area, np.array([float(max(bitmap.shape)) for bitmap in bitmaps])]
-    sizes += [area * np.exp(CHANCE * random.normal(size=len(area))) for _ in range(ORDERS - len(sizes))]
-    return [np.argsort(-size, kind="stable").tolist() for size in sizes]
+        square = _smallest_square([_Chart.of(bitmap, apart) for bitmap in bitmaps], monitor)
+        if square.side <= side:
+            return square.maps(bitmaps, lower, scale, apart)
+        scale *= SHRINK * side / square.side
 
 
 def _bitmaps(
@@ -121,103 +102,129 @@ def _grown(bitmap: NDArray[np.bool_], by: int) -> NDArray[np.bool_]:
     return grown
 
 
-def _spans(bitmap: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Rows, starts and lengths of the runs of occupied cells."""
+class _Shape(NamedTuple):
+    """A chart in one direction, with its gap.
+
+    Attributes:
+        height: rows.
+        runs: row, first cell and number of cells of each run of occupied cells.
+    """
+
+    height: int
+    runs: list[tuple[int, int, int]]
+
+
+@dataclass(frozen=True)
+class _Chart:
+    """What is to be placed.
+
+    Attributes:
+        shapes: by quarter turns.
+        area: cells, with the gap.
+        longest: the longer side, cells, with the gap.
+    """
+
+    shapes: list[_Shape]
+    area: int
+    longest: int
+
+    @classmethod
+    def of(cls, bitmap: NDArray[np.bool_], apart: int) -> Self:
+        """From cells (h, w)."""
+        grown = [_grown(np.rot90(bitmap, turns), apart) for turns in range(4)]
+        shapes = [_Shape(len(cells), _runs(cells)) for cells in grown]
+        return cls(shapes, int(grown[0].sum()), max(grown[0].shape))
+
+
+def _runs(bitmap: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
+    """Row, start and length of the runs of occupied cells."""
     edges = np.diff(np.pad(bitmap.astype(np.int8), ((0, 0), (1, 1))), axis=1)
     rows, starts = np.nonzero(edges == 1)
-    return rows, starts, np.nonzero(edges == -1)[1] - starts
+    lengths = np.nonzero(edges == -1)[1] - starts
+    return list(zip(rows.tolist(), starts.tolist(), lengths.tolist(), strict=True))
+
+
+def _smallest_square(charts: list[_Chart], monitor: Monitor) -> "_Square":
+    """The smallest of growing squares into which the charts fit in one of several orders."""
+    random = np.random.default_rng(0)
+    count = min(max(PLACINGS // len(charts), 2), MOST_ORDERS)
+    sizes = [np.array([float(chart.area) for chart in charts]), np.array([float(chart.longest) for chart in charts])]
+    chances = np.exp(CHANCE * random.normal(size=(count - len(sizes), len(charts))))
+    orders = [np.argsort(-size, kind="stable").tolist() for size in [*sizes, *(sizes[0] * chances)]]
+    side = max(TIGHTEST * float(sizes[0].sum()) ** 0.5, float(sizes[1].max()))
+    while True:
+        for order in orders:
+            square = _Square(int(np.ceil(side)))
+            if all(square.add(index, charts[index], monitor) for index in order):
+                return square
+        side *= STEP
 
 
 @dataclass
 class _Square:
-    """The growing square and what lies in it.
+    """A square and what lies in it.
 
     Attributes:
-        stride: bits per row of ``cells``, and the square's greatest width; rounded up to a multiple of 8.
-        strip: width within which charts are placed as low as possible; None to let the square grow to both sides.
-        size: side of the occupied square, cells.
-        cells: occupied cells; cell (x, y) is bit ``y * stride + x``.
-        spots: by chart: quarter turns, x, y, and width and height of its ungrown bitmap before turning.
+        side: cells.
+        cells: occupied cells; cell (x, y) is bit ``y * (side + 1) + x``. The bits at x = side are set: no chart
+            reaches across the square's right border into the next row.
+        spots: by chart: quarter turns, x, y.
     """
 
-    stride: int
-    strip: int | None = None
-    size: int = 0
-    cells: int = 0
-    spots: dict[int, tuple[int, int, int, int, int]] = field(default_factory=dict)
+    side: int
+    spots: dict[int, tuple[int, int, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.stride = -(-self.stride // 8) * 8
+        stride = self.side + 1
+        rows = np.zeros((stride, stride), bool)
+        rows[:, self.side] = True
+        self.cells = int.from_bytes(np.packbits(rows, bitorder="little").tobytes(), "little")
 
-    def fill(
-        self, bitmaps: list[NDArray[np.bool_]], order: list[int], apart: int, limit: float, monitor: Monitor
-    ) -> bool:
-        """Place charts in this order; False, and no further, once the square exceeds ``limit``."""
-        for chart in order:
-            monitor.progress(0.9)
-            self.add(chart, bitmaps[chart], apart)
-            if self.size > limit:
-                return False
+    def add(self, index: int, chart: _Chart, monitor: Monitor) -> bool:
+        """Place a chart where it ends lowest, then leftmost; False if it does not fit."""
+        monitor.progress(0.9)
+        occupied = [self.cells]
+        while 1 << len(occupied) <= chart.longest:
+            occupied.append(occupied[-1] | (occupied[-1] >> (1 << (len(occupied) - 1))))
+        best = None
+        for turns, shape in enumerate(chart.shapes):
+            x, y = self._lowest_spot(shape, occupied)
+            if y + shape.height <= self.side and (best is None or (y + shape.height, x) < best[:2]):
+                best = (y + shape.height, x, turns, y)
+        if best is None:
+            return False
+        _, x, turns, y = best
+        self.spots[index] = (turns, x, y)
+        for row, start, length in chart.shapes[turns].runs:
+            self.cells |= ((1 << length) - 1) << ((y + row) * (self.side + 1) + x + start)
         return True
 
-    def add(self, chart: int, bitmap: NDArray[np.bool_], apart: int) -> None:
-        """Place one chart where the square grows least, or in a strip where it ends lowest."""
-        height, width = bitmap.shape
-        shapes = [_grown(np.rot90(bitmap, turns), apart) for turns in range(4)]
-        runs = self._runs(max(max(shape.shape) for shape in shapes))
-        best = None
-        for turns, shape in enumerate(shapes):
-            spot = self._best_spot(shape, runs)
-            if best is None or (spot[1], spot[0]) < (best[0][1], best[0][0]):
-                best = (spot, turns)
-        assert best is not None
-        (size, _, y, x), turns = best
-        self.spots[chart] = (turns, x, y, width, height)
-        self.size = max(self.size, size)
-        for row, start, length in zip(*(values.tolist() for values in _spans(shapes[turns])), strict=True):
-            self.cells |= ((1 << length) - 1) << ((y + row) * self.stride + x + start)
+    def _lowest_spot(self, shape: _Shape, occupied: list[int]) -> tuple[int, int]:
+        """x and y of the lowest, then leftmost place where a shape is free of what is occupied.
 
-    def _runs(self, longest: int) -> list[int]:
-        """Bit p of entry k: one of the 2**k cells from p on is occupied."""
-        runs = [self.cells]
-        while 1 << len(runs) <= longest:
-            runs.append(runs[-1] | (runs[-1] >> (1 << (len(runs) - 1))))
-        return runs
-
-    def _best_spot(self, shape: NDArray[np.bool_], runs: list[int]) -> tuple[int, int, int, int]:
-        """(size of the square then, rank, y, x) for the best free place of a grown bitmap; the lowest rank is best."""
-        height, width = shape.shape
+        Bit p of ``occupied[k]`` says that one of the 2**k cells from p on is occupied; two such runs cover any run.
+        """
         blocked = 0
-        for row, start, length in zip(*(values.tolist() for values in _spans(shape)), strict=True):
+        for row, start, length in shape.runs:
             level = length.bit_length() - 1
-            shift = row * self.stride + start
-            blocked |= runs[level] >> shift
+            place = row * (self.side + 1) + start
+            blocked |= occupied[level] >> place
             if length > 1 << level:
-                blocked |= runs[level] >> (shift + length - (1 << level))
-        reach = self.size + 1
-        count = reach * self.stride
-        blocked &= (1 << count) - 1
-        bits = np.frombuffer(blocked.to_bytes(count // 8, "little"), np.uint8)
-        taken = np.unpackbits(bits, bitorder="little").reshape(reach, self.stride)
-        taken = taken[:, : min(reach, (self.strip or self.stride) - width + 1)]
-        if taken.shape[1] == 0:
-            return 1 << 30, 1 << 31, 0, 0
-        along, up = np.arange(taken.shape[1], dtype=np.int32), np.arange(reach, dtype=np.int32)[:, None]
-        size = np.maximum(np.maximum(along + width, self.size), up + height)
-        # One number to compare: what matters most comes first, taken places come last.
-        first, second = (size, along + up) if self.strip is None else (up + height, along)
-        rank = first * np.int32(4 * self.stride) + second + taken.astype(np.int32) * (1 << 30)
-        y, x = divmod(int(rank.argmin()), taken.shape[1])
-        return int(size[y, x]), int(rank[y, x]), y, x
+                blocked |= occupied[level] >> (place + length - (1 << level))
+        y, x = divmod((~blocked & (blocked + 1)).bit_length() - 1, self.side + 1)
+        return x, y
 
-    def maps(self, lower: NDArray[np.float64], scale: float, apart: int) -> NDArray[np.float32]:
+    def maps(
+        self, bitmaps: list[NDArray[np.bool_]], lower: NDArray[np.float64], scale: float, apart: int
+    ) -> NDArray[np.float32]:
         """(c, 2, 3) float32 maps of charts, whose lower corners (c, 2) are in cells, into the unit square."""
-        result = np.empty((len(self.spots), 2, 3))
-        for chart, (turns, x, y, width, height) in self.spots.items():
+        result = np.empty((len(bitmaps), 2, 3))
+        for chart, (turns, x, y) in self.spots.items():
+            height, width = bitmaps[chart].shape
             # np.rot90 turns clockwise as seen with y upwards, and keeps the bitmap's corner at the origin.
             turn = np.linalg.matrix_power(np.array([[0.0, 1.0], [-1.0, 0.0]]), turns)
             corner = np.array([(0.0, 0.0), (0.0, width), (width, height), (height, 0.0)][turns])
             shift = corner + np.array([x, y]) + 0.5 * apart - turn @ lower[chart]
             result[chart, :, :2] = turn * scale
             result[chart, :, 2] = shift
-        return (result / self.size).astype(np.float32)
+        return (result / self.side).astype(np.float32)
