@@ -14,7 +14,7 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +44,8 @@ WEIGHTS = {
 #: A depth's slope beyond this (w per half-size) is an edge between two surfaces, not a slope.
 MAX_SLOPE = 5.0
 PEAK_RATE, BATCH, EMA = 2e-3, 16, 0.997
+#: Share of the encoder's channels left out of each training sample, and AdamW's decay.
+FEATURE_DROPOUT, WEIGHT_DECAY = 0.15, 0.05
 
 
 @dataclass
@@ -151,6 +153,18 @@ def batches(dataset: Dataset, size: int, seed: int) -> Iterator[Batch]:
             yield collate([dataset.sample(e, v, rng, rng.random() < 0.5) for e, v in zip(chosen, views, strict=True)])
 
 
+def vary(batch: Batch) -> Batch:
+    """Keep the network from learning the objects by heart: other tints and exposures, and some features left out.
+
+    The encoder's maps are computed once for each view, so they can only be thinned out.
+    """
+    n = len(batch.photo)
+    gain = torch.empty(n, 3, 1, 1).uniform_(0.85, 1.15) * torch.empty(n, 1, 1, 1).uniform_(0.75, 1.25)
+    photo = torch.where(batch.mask > 0.5, (batch.photo * gain).clamp(0, 255), batch.photo)
+    features = [functional.dropout2d(feature, FEATURE_DROPOUT) for feature in batch.features]
+    return replace(batch, photo=photo.contiguous(memory_format=torch.channels_last), features=features)
+
+
 def prefetched(source: Iterator[Batch], ahead: int = 3) -> Iterator[Batch]:
     """Prepare batches in a thread."""
     ready: queue.Queue[Batch] = queue.Queue(ahead)
@@ -181,7 +195,7 @@ def losses(prediction: Prediction, batch: Batch) -> dict[str, Tensor]:
     known = batch.depths.isfinite()
     count = known[:, 0].sum().clamp(min=1)
     truth = batch.depths.nan_to_num().clamp(-1.8, 1.8)
-    error = functional.smooth_l1_loss(prediction.depths, truth, reduction="none", beta=0.1) * known
+    error = functional.smooth_l1_loss(prediction.depths, truth, reduction="none", beta=0.05) * known
     hull = batch.solid.isfinite()
     cross = functional.binary_cross_entropy_with_logits(prediction.solid, batch.solid.nan_to_num(), reduction="none")
     colour = (prediction.albedo - batch.albedo).abs() * known[:, :1]
@@ -223,7 +237,7 @@ class Trainer:
         torch.manual_seed(7)
         self.decoder = Decoder().to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.decoder).eval()
-        self.optimizer = torch.optim.AdamW(self.decoder.parameters(), PEAK_RATE, weight_decay=0.01)
+        self.optimizer = torch.optim.AdamW(self.decoder.parameters(), PEAK_RATE, weight_decay=WEIGHT_DECAY)
         self.spent, self.step = 0.0, 0
         self.path = out / "checkpoint.pt"
         if self.path.exists():
@@ -231,6 +245,8 @@ class Trainer:
             self.decoder.load_state_dict(state["decoder"])
             self.average.load_state_dict(state["average"])
             self.optimizer.load_state_dict(state["optimizer"])
+            for group in self.optimizer.param_groups:
+                group["weight_decay"] = WEIGHT_DECAY  # a changed setting holds from the restart on
             self.spent, self.step = state["spent"], state["step"]
 
     def save(self) -> None:
@@ -286,7 +302,7 @@ def main() -> None:
     means: dict[str, float] = {}
     started = time.monotonic()
     for batch in prefetched(batches(train, BATCH, seed=trainer.step)):
-        for name, value in trainer.learn(batch).items():
+        for name, value in trainer.learn(vary(batch)).items():
             means[name] = means.get(name, 0.0) + value / args.report
         now = time.monotonic()
         trainer.spent, started = trainer.spent + now - started, now
