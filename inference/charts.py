@@ -20,13 +20,17 @@ from .monitor import Monitor
 Ints = NDArray[np.integer[Any]]
 Floats = NDArray[np.floating[Any]]
 
-SMOOTHING_STEPS = 20
-"""Laplacian steps for the copy that is projected: flattens bumps of up to about two faces' width."""
+SMOOTHING = 0.05
+"""Steps of smoothing for the copy that is projected, times the root of the number of faces: bumps, whose width counts
+in faces on a dense mesh, go; a coarse mesh keeps its shape."""
 
-NORMAL_SMOOTHING_STEPS = 40
-"""Further steps for the normals alone, which decide the charts' borders."""
+NORMAL_SMOOTHING = 0.2
+"""Likewise the further steps for the normals alone, which decide the charts' borders."""
 
-BORDER_STEPS = 12
+MOST_STEPS, MOST_NORMAL_STEPS = 10, 40
+"""However dense the mesh."""
+
+BORDER_STEPS = 8
 """Rounds in which a face may change sides to shorten the border."""
 
 BORDER_WEIGHT = 0.25
@@ -79,8 +83,7 @@ class Charts:
         Args:
             placements: (c, 2, 3) float32, each chart's affine map into the unit square.
         """
-        maps = placements[self.labels]
-        uvs = np.einsum("mij,mkj->mki", maps[:, :, :2], self.uvs) + maps[:, None, :, 2]
+        uvs = _turned(self.uvs, placements[:, :, :2], self.labels) + placements[self.labels][:, None, :, 2]
         return np.clip(uvs, 0.0, 1.0).astype(np.float32)
 
 
@@ -93,10 +96,11 @@ def make_charts(vertices: NDArray[np.float32], faces: NDArray[np.int32], monitor
         monitor: asked for cancellation between the steps.
     """
     neighbours = _face_neighbours(faces, len(vertices))
-    smooth = _smoothed(vertices, faces, SMOOTHING_STEPS)
+    extent = float(np.sqrt(len(faces)))
+    smooth = _smoothed(vertices, faces, min(round(SMOOTHING * extent), MOST_STEPS))
     monitor.progress(0.3)
     vectors = _area_vectors(smooth[faces])
-    normals = _smoothed_normals(vectors, neighbours, NORMAL_SMOOTHING_STEPS)
+    normals = _smoothed_normals(vectors, neighbours, min(round(NORMAL_SMOOTHING * extent), MOST_NORMAL_STEPS))
     sides = _sides(normals, neighbours)
     monitor.progress(0.5)
     areas = np.linalg.norm(_area_vectors(vertices[faces]), axis=1)
@@ -131,16 +135,19 @@ def _face_neighbours(faces: Ints, vertex_count: int) -> Ints:
 
 
 def _smoothed(vertices: Floats, faces: Ints, steps: int) -> Floats:
-    """Vertices (n, 3) moved ``steps`` times half-way to the mean of their faces' centres."""
+    """Vertices (n, 3) float32 moved ``steps`` times to the mean of their faces' centres."""
     flat, sides = faces.ravel(), np.ascontiguousarray(faces.T)
-    weight = 0.5 / len(sides) / np.maximum(np.bincount(flat, minlength=len(vertices)), 1)
-    moved = vertices.astype(np.float64)
+    around = np.argsort(flat, kind="stable") // len(sides)
+    counts = np.bincount(flat, minlength=len(vertices))
+    used = np.flatnonzero(counts)
+    starts = (np.cumsum(counts) - counts)[used]
+    weight = (1.0 / len(sides) / counts[used]).astype(np.float32)
+    moved = vertices.copy()
     for axis in range(3):
         column = moved[:, axis].copy()
         for _ in range(steps):
             centres = sum((column[side] for side in sides[1:]), column[sides[0]])
-            spread = np.bincount(flat, np.repeat(centres, len(sides)), minlength=len(vertices))
-            column = 0.5 * column + weight * spread
+            column[used] = weight * np.add.reduceat(centres[around], starts)
         moved[:, axis] = column
     return moved
 
@@ -189,11 +196,13 @@ def _components(classes: Ints, neighbours: Ints) -> Ints:
     Label propagation with hooking of roots and pointer jumping: logarithmic in the pieces' extent, as a loop over
     faces would be slow in Python.
     """
-    count = len(classes)
-    linked = np.where(classes[neighbours] == classes[:, None], neighbours, np.arange(count)[:, None])
-    labels = np.arange(count)
+    here = np.arange(len(classes), dtype=np.int32)
+    linked = [np.where(classes[side] == classes, side, here) for side in neighbours.T.astype(np.int32)]
+    labels = here
     while True:
-        lowest = labels[linked].min(axis=1)
+        lowest = labels
+        for side in linked:
+            lowest = np.minimum(lowest, labels[side])
         hooked = labels.copy()
         np.minimum.at(hooked, labels, lowest)
         hooked = np.minimum(hooked, lowest)
@@ -269,7 +278,7 @@ def _without_layers(labels: Ints, neighbours: Ints, corners: Floats, normals: Fl
     edge = float(np.median(np.linalg.norm(corners[:, 1] - corners[:, 0], axis=1)))
     for _ in range(4):
         frames = _frames(labels, normals)
-        local = np.einsum("mij,mj->mi", frames[labels], centres)
+        local = _turned(centres[:, None], frames, labels)[:, 0]
         cells = np.floor(local[:, :2] / (1.5 * edge)).astype(np.int64)
         cells -= cells.min(axis=0)
         span = cells.max(axis=0) + 1
@@ -289,12 +298,21 @@ def _without_layers(labels: Ints, neighbours: Ints, corners: Floats, normals: Fl
 def _projected(labels: Ints, neighbours: Ints, corners: Floats, vectors: Floats, areas: Floats) -> Floats:
     """(m, k, 2) corners in their chart's plane, each chart turned to fit a small box and scaled to its area."""
     frames = _frames(labels, vectors)
-    flat = np.einsum("mij,mkj->mki", frames[labels][:, :2], corners)
+    flat = _turned(corners, frames[:, :2], labels)
     count = len(frames)
     covered = np.bincount(labels, _flat_areas(flat), minlength=count)
     wanted = np.bincount(labels, areas, minlength=count)
     turns = _turns(labels, neighbours, flat, count) * np.sqrt(wanted / np.maximum(covered, 1e-12))[:, None, None]
-    return np.einsum("mij,mkj->mki", turns[labels], flat)
+    return _turned(flat, turns, labels)
+
+
+def _turned(corners: Floats, matrices: Floats, labels: Ints) -> Floats:
+    """Corners (m, k, j) times their chart's matrix (c, i, j): (m, k, i)."""
+    rows = []
+    for matrix in matrices.astype(corners.dtype).transpose(1, 2, 0):
+        terms = (corners[:, :, axis] * entry[labels][:, None] for axis, entry in enumerate(matrix))
+        rows.append(sum(terms, np.zeros((), corners.dtype)))
+    return np.stack(rows, axis=-1)
 
 
 def _turns(labels: Ints, neighbours: Ints, flat: Floats, count: int) -> Floats:
