@@ -2,7 +2,7 @@
 # Each target is one line that calls a script; tools/with_python.sh finds Python 3.11 and 3.13, the ones inside Blender.
 # Environments are made under build/ when first needed.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint typing test-unit test-blender test-package test-window format wheels package package-gpu bench pictures clean
+.PHONY: help demo test lint typing test-unit test-blender test-package test-window format wheels package package-gpu bench pictures dataset train evaluate clean
 
 PYTHON := @sh tools/with_python.sh
 RUN := $(PYTHON) tools/environments.py
@@ -51,6 +51,15 @@ bench: ## measure, and write docs/benchmarks.md
 
 pictures: ## make the documentation's pictures anew (the screenshots: Linux, root)
 	$(RUN) tools/pictures.py
+
+dataset: ## build Pebble's training data, see training/DATA.md for what ARGS must name
+	$(RUN) --python training training.data $(ARGS)
+
+train: ## train Pebble, or go on training it, with build/dataset
+	$(RUN) --python training training.train $(ARGS)
+
+evaluate: ## measure the bundled Pebble on held-out objects
+	$(RUN) --python training training.evaluate $(ARGS)
 
 clean: ## remove everything that was built, environments too
 	rm -rf build dist

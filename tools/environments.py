@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The development environments: one per Python that Blender uses, under build/, each with Blender as a Python module.
 
-    with_python.sh environments.py [--python 3.11|3.13] SCRIPT [ARGUMENT...]
+    with_python.sh environments.py [--python 3.11|3.13|training] SCRIPT [ARGUMENT...]
 
-makes the environment if it is missing or its requirements changed, then runs SCRIPT in it. Needs nothing but the
-standard library. An environment counts as ready when its stamp holds the requirements' hash; the stamp is written last,
-so an interrupted installation is simply taken up again.
+makes the environment if it is missing or its requirements changed, then runs SCRIPT (a file, or a module's name) in it.
+"training" is one with PyTorch and without Blender. Needs nothing but the standard library. An environment counts as
+ready when its stamp holds the requirements' hash; the stamp is written last, so an interrupted installation is simply
+taken up again.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,32 +36,21 @@ def available_pythons() -> dict[str, Path]:
 
 
 def environment_python(version: str) -> Path:
-    """The Python of the environment for ``version``, which is made first where needed.
+    """The Python of the environment with Blender for ``version``, which is made first where needed.
 
     Raises EnvironmentProblem.
     """
-    folder = ROOT / "build" / f"venv-{version}"
-    python = folder / "bin" / "python"
-    stamp = folder / "ready"
-    files = [REQUIREMENTS / f"python{version}.txt", REQUIREMENTS / "common.txt", REQUIREMENTS / "lint.txt"]
-    wanted = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
-    if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
-        return python
-    interpreter = available_pythons().get(version)
-    if interpreter is None:
-        raise EnvironmentProblem(f"Python {version} is not installed; {BLENDERS[version]} needs exactly that version")
-    shown = folder.relative_to(ROOT)
-    print(f"Making {shown} with {BLENDERS[version]} (about 400 MB to download, once) ...", flush=True)
-    _run([str(interpreter), "-m", "venv", "--upgrade-deps", str(folder)], f"{shown} cannot be made")
-    packages = ["-r", str(files[0]), "-r", str(files[2])]
-    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", *packages]
-    _run(
-        pip,
-        f"The packages for {BLENDERS[version]} cannot be installed (there are wheels for Linux x64, Windows and Mac)",
+    files = [REQUIREMENTS / f"python{version}.txt", REQUIREMENTS / "lint.txt", REQUIREMENTS / "common.txt"]
+    hint = f"{BLENDERS[version]} has wheels for Linux x64, Windows and Mac"
+    return _ready(ROOT / "build" / f"venv-{version}", version, files, hint, _check_blender_starts)
+
+
+def training_python() -> Path:
+    """The Python of the environment in which the bundled network is trained. Raises EnvironmentProblem."""
+    files = [ROOT / "training" / "requirements.txt"]
+    return _ready(
+        ROOT / "build" / "venv-training", "3.11", files, "PyTorch has wheels for most systems", lambda _: None
     )
-    _check_blender_starts(python)
-    stamp.write_text(wanted, encoding="utf-8")
-    return python
 
 
 def any_environment_python() -> Path:
@@ -68,6 +59,26 @@ def any_environment_python() -> Path:
         if version in available_pythons():
             return environment_python(version)
     raise EnvironmentProblem("Neither Python 3.11 nor 3.13 is installed: start this through tools/with_python.sh")
+
+
+def _ready(folder: Path, version: str, files: list[Path], hint: str, check: Callable[[Path], None]) -> Path:
+    """The Python in ``folder``, made with what ``files`` require unless its stamp says that it has all of it."""
+    python, stamp = folder / "bin" / "python", folder / "ready"
+    wanted = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    if python.exists() and stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
+        return python
+    interpreter = available_pythons().get(version)
+    if interpreter is None:
+        raise EnvironmentProblem(f"Python {version} is not installed, and exactly that version is needed for this")
+    shown = folder.relative_to(ROOT)
+    print(f"Making {shown} (several hundred MB to download, once) ...", flush=True)
+    _run([str(interpreter), "-m", "venv", "--upgrade-deps", str(folder)], f"{shown} cannot be made")
+    required = [argument for file in files for argument in ("-r", str(file))]
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", *required]
+    _run(pip, f"The packages for {shown} cannot be installed ({hint})")
+    check(python)
+    stamp.write_text(wanted, encoding="utf-8")
+    return python
 
 
 def _run(command: list[str], problem: str) -> None:
@@ -88,16 +99,20 @@ def _check_blender_starts(python: Path) -> None:
 def main() -> int:
     """Run a script in an environment; the exit code is the script's, or 1 with one sentence on standard error."""
     parser = argparse.ArgumentParser(description="Run a script in a development environment.")
-    parser.add_argument("--python", choices=sorted(BLENDERS), help="which one; default: the oldest there is")
+    parser.add_argument("--python", choices=[*BLENDERS, "training"], help="which one; default: the oldest Blender")
     parser.add_argument("script")
     parser.add_argument("arguments", nargs=argparse.REMAINDER)
     options = parser.parse_args()
     try:
-        python = environment_python(options.python) if options.python else any_environment_python()
+        if options.python == "training":
+            python = training_python()
+        else:
+            python = environment_python(options.python) if options.python else any_environment_python()
     except EnvironmentProblem as problem:
         print(problem, file=sys.stderr)
         return 1
-    return subprocess.run([str(python), options.script, *options.arguments], check=False).returncode
+    script = [options.script] if options.script.endswith(".py") else ["-m", options.script]
+    return subprocess.run([str(python), *script, *options.arguments], check=False).returncode
 
 
 if __name__ == "__main__":
