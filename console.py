@@ -19,17 +19,17 @@ def own_stdout() -> Iterator[TextIO]:
     kept = os.dup(1)
     os.dup2(2, 1)
     # What Blender printed before may still wait in the C library's buffer; it is no result either.
-    _flush_stdout()
+    flush_stdout()
     try:
         with os.fdopen(os.dup(kept), "w", encoding="utf-8") as results, redirect_stdout(sys.stderr):
             yield results
     finally:
-        _flush_stdout()
+        flush_stdout()
         os.dup2(kept, 1)
         os.close(kept)
 
 
-def _flush_stdout() -> None:
+def flush_stdout() -> None:
     """Python's buffer and the C library's, in which Blender's own messages wait while standard output is a file."""
     sys.stdout.flush()
     ctypes.CDLL("ucrtbase" if sys.platform == "win32" else None).fflush(None)

@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Pictures of a reconstructed object: renders from all around, its UV layout, and a sheet of them with the photo."""
 
+import importlib
 import math
+import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import bpy
 import numpy as np
+from checkout import PACKAGE
 from mathutils import Vector
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
@@ -41,7 +46,8 @@ def render_turntable(target: bpy.types.Object, views: int = 8, size: int = 384, 
                 camera.location = centre + distance * _direction(turn - math.pi / 2, math.radians(18))
                 camera.rotation_euler = (centre - camera.location).to_track_quat("-Z", "Y").to_euler()
                 scene.render.filepath = str(Path(folder) / f"{number}.png")
-                bpy.ops.render.render(write_still=True, scene=scene.name)
+                with _without_chatter():
+                    bpy.ops.render.render(write_still=True, scene=scene.name)
                 pictures.append(_on_background(Image.open(scene.render.filepath)))
         return pictures
     finally:
@@ -109,6 +115,22 @@ def sheet(photo: Path, target: bpy.types.Object, renders: list[Image.Image], tit
         row, column = divmod(number, columns)
         page.paste(picture, (GAP + column * (cell + GAP), 48 + tall + (2 + row) * GAP + row * cell))
     return page
+
+
+@contextmanager
+def _without_chatter() -> Iterator[None]:
+    """Cycles reports each of its steps on standard output, past Python; a user of ours wants to read ours."""
+    console = importlib.import_module(f"{PACKAGE}.console")
+    console.flush_stdout()
+    kept = os.dup(1)
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+    try:
+        yield
+    finally:
+        console.flush_stdout()
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def _bounding_sphere(target: bpy.types.Object) -> tuple[Vector, float]:
