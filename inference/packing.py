@@ -18,20 +18,17 @@ from .raster import rasterize
 LEAST_CELLS = 128
 """Cells along the square's side at least, whatever the gap: more pack hardly closer and take longer."""
 
-MANY_CHARTS = 48
-"""From this number on, charts are small against such cells, and the square gets twice as many."""
-
 EXPECTED_USE, EXPECTED_FILL = 0.6, 0.77
 """Shares of the square that the charts, and the charts with their gaps, are first scaled to fill."""
 
 SHRINK = 0.98
 """What is taken off besides when the charts did not fit: another scale is another puzzle."""
 
-TIGHTEST, STEP = 1.08, 1.025
-"""The first side that is tried, against that of a square with the charts' area, and the steps by which it grows."""
+TIGHTEST, STEP = 1.08, 1.015
+"""The first side that is tried, against that of a square with the charts' area, and the steps to others."""
 
-PLACINGS, MOST_ORDERS = 300, 16
-"""At each side so many charts are placed, in several orders: more orders for few charts, which fit less easily."""
+PLACINGS, MOST_ORDERS = 600, 16
+"""About so many charts are placed for each side, in several orders: more for few charts, which fit less easily."""
 
 CHANCE = 0.4
 """Standard deviation, in natural logarithms, of the factor that disturbs the sizes by which an order is made."""
@@ -51,8 +48,7 @@ def pack(
     Returns:
         (c, 2, 3) float32 affine maps into the unit square: a turn by quarters, the scale, a shift.
     """
-    cells = LEAST_CELLS * (1 if labels.max() < MANY_CHARTS else 2)
-    apart = max(1, int(np.ceil(gap * cells)))
+    apart = max(1, int(np.ceil(gap * LEAST_CELLS)))
     side = apart / gap
     first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     area = float(np.abs(first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]).sum() * 0.5)
@@ -145,19 +141,28 @@ def _runs(bitmap: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
 
 
 def _smallest_square(charts: list[_Chart], monitor: Monitor) -> "_Square":
-    """The smallest of growing squares into which the charts fit in one of several orders."""
+    """The smallest square found: grown until one order fits, then shrunk as long as others do."""
     random = np.random.default_rng(0)
     count = min(max(PLACINGS // len(charts), 2), MOST_ORDERS)
     sizes = [np.array([float(chart.area) for chart in charts]), np.array([float(chart.longest) for chart in charts])]
     chances = np.exp(CHANCE * random.normal(size=(count - len(sizes), len(charts))))
     orders = [np.argsort(-size, kind="stable").tolist() for size in [*sizes, *(sizes[0] * chances)]]
     side = max(TIGHTEST * float(sizes[0].sum()) ** 0.5, float(sizes[1].max()))
-    while True:
-        for order in orders:
-            square = _Square(int(np.ceil(side)))
-            if all(square.add(index, charts[index], monitor) for index in order):
-                return square
+    best = None
+    while best is None:
+        best = _filled(charts, orders[0], int(np.ceil(side)), monitor)
         side *= STEP
+    for order in orders[1:]:
+        smaller = _filled(charts, order, int(best.side / STEP), monitor)
+        while smaller is not None:
+            best, smaller = smaller, _filled(charts, order, int(smaller.side / STEP), monitor)
+    return best
+
+
+def _filled(charts: list[_Chart], order: list[int], side: int, monitor: Monitor) -> "_Square | None":
+    """A square with all charts, placed in this order; None if they do not fit."""
+    square = _Square(side)
+    return square if all(square.add(index, charts[index], monitor) for index in order) else None
 
 
 @dataclass
