@@ -12,8 +12,8 @@ from .inference.runtime import RuntimeSettings
 DEVICES = (
     ("auto", "Automatic", "A GPU where ONNX Runtime finds one, otherwise the CPU"),
     ("cpu", "CPU", "The processor; works everywhere"),
-    ("cuda", "CUDA", "An NVIDIA GPU; needs the extension's GPU flavour"),
-    ("directml", "DirectML", "Any GPU on Windows; needs the extension's GPU flavour"),
+    ("cuda", "CUDA", "An NVIDIA GPU; needs the extension's GPU flavour, and CUDA 12 and cuDNN 9 installed"),
+    ("directml", "DirectML", "Any GPU on Windows, where the installed ONNX Runtime was built with DirectML"),
     ("coreml", "Core ML", "Apple's GPU and Neural Engine"),
 )
 """Identifier, label and tooltip of each compute device."""
