@@ -216,6 +216,7 @@ def window(root: Path, package: Path, files: list[Path]) -> Iterator[Window]:
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": f"/{blender.session}",
         "LANG": "C.UTF-8",
+        "TMPDIR": f"/{blender.session}",
         "LIBGL_ALWAYS_SOFTWARE": "1",
         "BLENDER_USER_RESOURCES": f"/{blender.session}/user",
     }
