@@ -18,6 +18,7 @@ import numpy as np
 import onnxruntime
 import torch
 from PIL import Image
+from scipy import ndimage
 from scipy.spatial import cKDTree
 from skimage import measure
 from torch.nn import functional
@@ -88,7 +89,11 @@ def field_mesh(code: Code) -> Mesh | None:
     values = field.values(grid.reshape(-1, 3)).reshape(grid.shape[:3])
     if not (values > 0).any():
         return None
-    vertices, faces, _, _ = measure.marching_cubes(np.pad(values, 1, constant_values=-0.05), 0)
+    values = np.pad(values, 1, constant_values=-0.05)
+    spaces, _ = ndimage.label(values <= 0)
+    # Closed hollows have no surface in the product either: nobody can see them.
+    values = np.where((values <= 0) & (spaces != spaces[0, 0, 0]), 0.01, values)
+    vertices, faces, _, _ = measure.marching_cubes(values, 0)
     origin = np.array([axis[0] for axis in axes])
     return Mesh(((vertices - 1) * side + origin).astype(np.float32), faces[:, ::-1])
 
@@ -135,9 +140,10 @@ def compare(predicted: Mesh | None, truth: Mesh, rng: np.random.Generator) -> di
 
 
 def silhouette_agreement(code: Code, mask: np.ndarray) -> float:
-    """Intersection over union of the field's silhouette in the input view with the mask, at 192 pixels."""
+    """Intersection over union of the field's silhouette in the input view with the mask, at 96 pixels."""
     field = pebble.PebbleField(code)
-    size = mask.shape[0]
+    mask = np.asarray(Image.fromarray(mask).resize((MAPS, MAPS), Image.Resampling.BOX))
+    size = MAPS
     axis = (np.arange(size) + 0.5) / size * 2 - 1
     window = np.stack([a.ravel() for a in np.meshgrid(axis, -axis)], -1)
     distance = np.linalg.norm(code.camera.position)
@@ -154,7 +160,9 @@ class Judge:
     """Runs the exported network and the baseline on views of objects."""
 
     def __init__(self, network: Path) -> None:
-        self.session = onnxruntime.InferenceSession(network, providers=["CPUExecutionProvider"])
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1  # the machine is busy with other things
+        self.session = onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
         self.names = [output.name for output in self.session.get_outputs()]
 
     def predict(self, arrays: dict[str, np.ndarray], view: int) -> dict[str, np.ndarray]:
