@@ -2,8 +2,8 @@
 """Train Pebble's decoder: ``python -m training.train --data build/dataset --out build/pebble --minutes 180``.
 
 Runs on a CPU. Checkpointed every few minutes and resumable: the learning rate follows the minutes
-trained so far, not the clock. New objects in the pack are picked up as they appear. Curves go to
-``curves.jsonl`` beside the checkpoint.
+trained so far, not the clock. New objects are packed at the start, and picked up as they appear in
+the pack. Curves go to ``curves.jsonl`` beside the checkpoint.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from torch.nn import functional
 
 from .data.solid import CELL, EXTENT, RESOLUTION, TRUNCATION
 from .network import BINS, DEPTH_RANGE, MAPS, Decoder, Prediction
-from .pack import open_arrays, read_index
+from .pack import open_arrays, pack, read_index
 
 #: Rays a sample on which the logits between the surfaces are trained.
 COLUMNS = 640
@@ -296,6 +296,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     args.out.mkdir(parents=True, exist_ok=True)
+    print("packed", pack(args.data), "new objects", flush=True)
     trainer = Trainer(args.out, args.minutes)
     train = Dataset(args.data / "packed", "train")
     held_out = Dataset(args.data / "packed", "validation")
