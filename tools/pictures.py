@@ -20,7 +20,7 @@ from real_blender import NotPossibleHere, Window, real_blender_root, window
 from turntable import BACKGROUND, GAP, render_turntable, uv_layout
 
 IMAGES = ROOT / "docs" / "images"
-PHOTOS = ("coffee.jpg", "mug.jpg", "toy_car.jpg")
+PHOTOS = ("coffee.jpg", "chair.jpg", "mug.jpg", "toy_car.jpg")
 CELL = 320
 # Left, top, right and bottom of the sidebar in a screenshot, without the viewport around it.
 SIDEBAR_BOX = (1020, 80, 1315, 560)
