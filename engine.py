@@ -93,7 +93,7 @@ class Engine:
         if self.job is not None:
             raise WorkerError("A reconstruction is in progress.", "Wait for it or cancel it.")
         self.failure, self.failure_details = None, ""
-        launch = create_launch(settings, Path(bpy.app.tempdir) / "image_to_3d")
+        launch = create_launch(settings, Path(bpy.app.tempdir))
         if self._host is None or launch != self._launch:
             self.shutdown()
             self._host, self._launch = Host(launch), launch
