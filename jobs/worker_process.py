@@ -60,7 +60,7 @@ class WorkerProcess:
         self.started = time.monotonic()
         try:
             launch.folder.mkdir(parents=True, exist_ok=True)
-            self.folder = Path(tempfile.mkdtemp(prefix="image_to_3d_", dir=launch.folder))
+            self.folder = Path(tempfile.mkdtemp(prefix="image_to_3d_session_", dir=launch.folder))
         except OSError as error:
             raise protocol.no_space(launch.folder, error) from error
         try:

@@ -92,7 +92,7 @@ def poll_until_stage(stage):
 
 
 def session_folders():
-    return list(Path(bpy.app.tempdir).glob("image_to_3d_*"))
+    return list(Path(bpy.app.tempdir).glob("image_to_3d_session_*"))
 
 
 def test_a_photo_becomes_a_closed_textured_object_seen_as_in_the_photo(engine, ball_photo):
