@@ -85,12 +85,8 @@ class TaskOperator:
         try:
             task = self.create_task(context)
             ENGINE.run(task, context)
-        except ReconstructionError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        except Cancelled:
-            self.report({"INFO"}, "Cancelled. Nothing was changed")
-            return {"CANCELLED"}
+        except (ReconstructionError, Cancelled) as ending:
+            return self._leave(ending)
         self.report_done(context, task)
         return {"FINISHED"}
 
@@ -103,8 +99,7 @@ class TaskOperator:
             ENGINE.begin(self._task, user_settings(context))
         except ReconstructionError as error:
             ENGINE.failure = error
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+            return self._leave(error)
         self._display = ModalDisplay(context)
         ENGINE.on_end = self._display.remove
         context.window_manager.modal_handler_add(self)
@@ -124,18 +119,22 @@ class TaskOperator:
                 self._display.update(context)
                 return {"PASS_THROUGH"}
             ENGINE.end(self._task, context)
-        except ReconstructionError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        except Cancelled:
-            self.report({"INFO"}, "Cancelled. Nothing was changed")
-            return {"CANCELLED"}
+        except (ReconstructionError, Cancelled) as ending:
+            return self._leave(ending)
         except Exception:
             # A bug, not a foreseen failure: clean up so that Blender stays usable, then let Blender show the traceback.
             ENGINE.shutdown()
             raise
         self.report_done(context, self._task)
         return {"FINISHED"}
+
+    def _leave(self, ending: ReconstructionError | Cancelled) -> set[str]:
+        """Tell why there is no result; nothing was changed."""
+        if isinstance(ending, ReconstructionError):
+            self.report({"ERROR"}, str(ending))
+        else:
+            self.report({"INFO"}, "Cancelled. Nothing was changed")
+        return {"CANCELLED"}
 
     def cancel(self, _context: bpy.types.Context) -> None:
         """Blender ends the operator itself: it quits or loads a file."""
