@@ -291,7 +291,7 @@ def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("build/dataset"))
-    parser.add_argument("--network", type=Path, default=pebble.SYSTEM.card.weights)
+    parser.add_argument("--network", type=Path, default=pebble.SYSTEM.card.graphs[0])
     parser.add_argument("--scans", type=Path, help="folder of GLB scans")
     parser.add_argument("--scan-names", type=Path, help="text file that lists the scans to use")
     parser.add_argument("--split", default="test")

@@ -17,8 +17,32 @@ from ..framing import FramedPhoto, FramingSettings
 from ..monitor import Monitor
 from ..runtime import Runtime
 
+GRAPHS = Path(__file__).parent.parent / "graphs"
+"""Folder of the networks: ``NAME.onnx``, and ``NAME.json``, its manifest, where the weights are not inside."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointSource:
+    """The file in which a system's authors publish its weights, on the Hugging Face hub.
+
+    Attributes:
+        repository: ``owner/name``.
+        revision: the commit; a branch's name only where no commit is known, and then the file may change.
+        filename: inside the repository.
+        size_bytes: of the file. Where ``sha256`` is None it is computed from the tensors and may be a little less.
+        sha256: of the file, hexadecimal; None where it was not known when this was written, and the hub's own is taken.
+        is_gated: the authors ask users to log in and to agree to their terms first.
+    """
+
+    repository: str
+    revision: str
+    filename: str
+    size_bytes: int
+    sha256: str | None = None
+    is_gated: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class SystemCard:
     """What a user wants to know about a system before running it.
 
@@ -27,24 +51,37 @@ class SystemCard:
         name: as its authors write it.
         version: of weights and code layout together.
         description: one sentence for a tooltip.
+        gives: what it predicts, for a list: ``surface, base colour``.
         licence: SPDX expression of the weights.
+        licence_url: where the licence can be read; empty for a bundled system, whose licences are in its package.
+        who_may_use: one sentence on what the licence allows.
         source: who made it, where it is published.
-        weights: file of the weights (or graph), absolute.
-        download_bytes: 0 for a bundled system.
+        checkpoint: where its weights come from; None if they are bundled.
+        graphs: files of its networks, absolute; the checkpoint has to hold the tensors of all their manifests.
         memory_bytes: peak working memory of one run on a CPU, measured.
         framing: how the photo is cropped and padded for it.
+        views: photos it needs. Systems that need more than one cannot be run on a single photo.
     """
 
     id: str
     name: str
     version: str
     description: str
+    gives: str
     licence: str
+    licence_url: str
+    who_may_use: str
     source: str
-    weights: Path
-    download_bytes: int
+    checkpoint: CheckpointSource | None
+    graphs: tuple[Path, ...]
     memory_bytes: int
     framing: FramingSettings
+    views: int = 1
+
+    @property
+    def download_bytes(self) -> int:
+        """0 for a bundled system."""
+        return 0 if self.checkpoint is None else self.checkpoint.size_bytes
 
 
 class System(Protocol):

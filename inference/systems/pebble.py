@@ -12,7 +12,6 @@ a shell of material, so the result covers exactly the pixels that the cut-out co
 """
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,7 @@ from ..fields import Appearance, Points
 from ..framing import FramedPhoto, FramingSettings
 from ..monitor import Monitor
 from ..runtime import Runtime
-from . import SystemCard
+from . import GRAPHS, SystemCard
 
 Array = NDArray[np.float32]
 Outputs = dict[str, NDArray[Any]]
@@ -101,10 +100,13 @@ class Pebble:
         name="Pebble",
         version="1",
         description="Bundled with the extension: fast and coarse, works offline on any computer",
+        gives="surface, base colour",
         licence="GPL-3.0-or-later AND Apache-2.0",
+        licence_url="",
+        who_may_use="Everyone, for any purpose",
         source="trained by this project (docs/pebble.md) on features of efficientnet-lite0",
-        weights=Path(__file__).parent.parent / "graphs" / "pebble.onnx",
-        download_bytes=0,
+        checkpoint=None,
+        graphs=(GRAPHS / "pebble.onnx",),
         memory_bytes=300_000_000,
         framing=FramingSettings(size=PHOTO, foreground_ratio=0.86, background=(GREY / 255,) * 3),
     )
@@ -113,7 +115,7 @@ class Pebble:
         """Run the network; see ``System.encode``."""
         photo = np.ascontiguousarray(np.moveaxis(framed.image * 255, -1, 0)[None], np.float32)
         mask = np.ascontiguousarray(framed.mask[None, None], np.float32)
-        outputs = predict(lambda inputs: runtime.run(self.card.weights, inputs, monitor), photo, mask)
+        outputs = predict(lambda inputs: runtime.run(self.card.graphs[0], inputs, monitor), photo, mask)
         arrays, elevation, field_of_view = read_prediction(outputs, framed.cutout[..., 3])
         focal = framed.focal if framed.focal is not None else 1 / np.tan(field_of_view / 2)
         camera = fit_camera(arrays, float(focal), elevation)

@@ -47,7 +47,19 @@ class EggField:
 
 class EggSystem:
     card = SystemCard(
-        "egg", "Egg", "3", "Always an egg", "CC0-1.0", "this test", Path("egg.onnx"), 0, 0, FramingSettings(64, 0.8)
+        id="egg",
+        name="Egg",
+        version="3",
+        description="Always an egg",
+        gives="surface, base colour, roughness",
+        licence="CC0-1.0",
+        licence_url="",
+        who_may_use="Everyone",
+        source="this test",
+        checkpoint=None,
+        graphs=(Path("egg.onnx"),),
+        memory_bytes=0,
+        framing=FramingSettings(64, 0.8),
     )
 
     def __init__(self):
