@@ -52,6 +52,7 @@ class ThinParts:
     """A ball, a ring, a rod, a plate and a small separate ball; the thin ones are 0.04 thick in a box of 2."""
 
     iso_level = 0.0
+    iso_range = (-0.1, 0.1)
     detail = 0.04
     lower = np.full(3, -1, np.float32)
     upper = np.full(3, 1, np.float32)

@@ -31,12 +31,14 @@ class Field(Protocol):
 
     Attributes:
         iso_level: the surface is where ``values`` equals it; inside is greater.
+        iso_range: the fullest and the thinnest level at which the surface still makes sense, around ``iso_level``.
         lower, upper: (3,) float32 corners of a box, within [-1, 1]^3, outside which everything is empty.
         detail: smallest thickness (object units) of a part, or gap, that the field can represent; extraction
             guarantees not to lose parts of at least this size.
     """
 
     iso_level: float
+    iso_range: tuple[float, float]
     lower: NDArray[np.float32]
     upper: NDArray[np.float32]
     detail: float
@@ -156,6 +158,7 @@ class VoxelField:
         self.origin = origin.astype(np.float32)
         self.spacing = np.float32(spacing)
         self.iso_level = iso_level
+        self.iso_range = ((iso_level + float(self.grid.min())) / 2, (iso_level + float(self.grid.max())) / 2)
         self.order = order
         self.detail = spacing
         extent = (np.array(grid.shape) - 1).astype(np.float32) * self.spacing

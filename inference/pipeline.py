@@ -16,6 +16,7 @@ from .bake import BakeSettings, Maps, UVMesh, bake
 from .code import Code
 from .cutout import CutoutSettings, cut_out
 from .errors import SettingsError
+from .fields import Field
 from .framing import frame
 from .monitor import Monitor, Stage
 from .photo import Photo, load_photo
@@ -64,6 +65,9 @@ class Settings:
         _check_range("texture margin", self.bake.margin, 0, 64)
         _check_range("strength of the photo", self.bake.photo_strength, 0, 1)
         _check_range("smallest share of a separate part", self.surface.floater_share, 0, 1)
+        _check_range("shift of the iso level", self.surface.iso_shift, -1, 1)
+        _check_range("share cut off at the base", self.surface.base_cut, 0, 0.9)
+        _check_range("number of smoothing rounds", self.surface.smoothing, 0, 100)
         if self.surface.target_faces is not None:
             _check_range("number of faces", self.surface.target_faces, 100, 5_000_000)
 
@@ -113,15 +117,36 @@ def reconstruct(photo_path: Path, settings: Settings, runtime: Runtime, monitor:
     with monitor.stage(Stage.ENCODE):
         code = system.encode(framed, runtime, monitor)
         code = replace(code, provenance=_provenance(photo_path, photo, system.card, settings))
+    return _extract_and_bake(photo.name, code, system.field(code), settings, monitor)
+
+
+def _extract_and_bake(name: str, code: Code, shape: Field, settings: Settings, monitor: Monitor) -> Reconstruction:
+    """The later half of the flow, which needs no network: from the field to a textured surface."""
     with monitor.stage(Stage.SURFACE):
-        shape = system.field(code)
         surface = extract_surface(shape, settings.surface, monitor)
     with monitor.stage(Stage.UNWRAP):
         uvs = unwrap(surface.vertices, surface.faces, monitor)
     with monitor.stage(Stage.BAKE):
         maps = bake(code, shape, _triangulated(surface, uvs), settings.bake, monitor)
     seconds = {stage.value: duration for stage, duration in monitor.seconds.items()}
-    return Reconstruction(photo.name, code, surface, uvs, maps, seconds, tuple(monitor.warnings))
+    return Reconstruction(name, code, surface, uvs, maps, seconds, tuple(monitor.warnings))
+
+
+def reconstruct_again(name: str, code: Code, settings: Settings, monitor: Monitor) -> Reconstruction:
+    """A stored code as a textured surface once more, with other settings; no network runs.
+
+    Args:
+        name: of the object.
+        code: from an earlier reconstruction.
+        settings: the artist's choices; system and cut-out are the code's own whatever they say.
+        monitor: progress, warnings and cancellation.
+
+    Raises:
+        ModelError: the code is of a system or version that is not here.
+        SurfaceError: there is no surface.
+        Cancelled: the monitor said so.
+    """
+    return _extract_and_bake(name, code, get_system(code.system).field(code), settings, monitor)
 
 
 def preview_cutout(photo_path: Path, settings: CutoutSettings, runtime: Runtime, monitor: Monitor) -> NDArray[np.uint8]:

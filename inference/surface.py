@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From a field to a closed quad mesh: coarse-to-fine sampling, OpenVDB's dual mesher, cleaning."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from .lattice import (
     sample_densely,
 )
 from .monitor import Monitor
+from .shaping import ShapedField, smooth
 
 Vertices = NDArray[np.float32]
 """(n, 3) float32."""
@@ -51,11 +52,17 @@ class SurfaceSettings:
         resolution: samples along the longest side of the field's box, 32 to 512.
         target_faces: lower the resolution until there are about this many quads or fewer; None keeps it.
         floater_share: separate parts with less than this share of the whole area are dropped.
+        iso_shift: -1..1, from the field's fullest to its thinnest sensible iso level; 0 is the system's own.
+        base_cut: share of the height, 0..0.9, that is cut off flat at the base.
+        smoothing: rounds of Taubin smoothing, 0 or more.
     """
 
     resolution: int = 160
     target_faces: int | None = None
     floater_share: float = 0.01
+    iso_shift: float = 0.0
+    base_cut: float = 0.0
+    smoothing: int = 0
 
 
 @dataclass(frozen=True)
@@ -120,9 +127,14 @@ def extract_surface(field: Field, settings: SurfaceSettings, monitor: Monitor) -
             f"The resolution {settings.resolution} is out of range.",
             f"Choose {MIN_RESOLUTION} to {MAX_RESOLUTION}.",
         )
+    field, evaluations = _shaped(field, settings, monitor)
     if settings.target_faces is None:
-        return _extract(field, settings.resolution, settings.floater_share, 0, monitor)
-    return _extract_about(field, settings, settings.target_faces, monitor)
+        surface = _extract(field, settings.resolution, settings.floater_share, evaluations, monitor)
+    else:
+        surface = _extract_about(field, settings, settings.target_faces, evaluations, monitor)
+    if not settings.smoothing:
+        return surface
+    return replace(surface, vertices=smooth(surface.vertices, surface.faces, settings.smoothing))
 
 
 def extract_densely(field: Field, settings: SurfaceSettings, monitor: Monitor) -> Surface:
@@ -141,10 +153,24 @@ class _Quiet(Monitor):
         return self._monitor.is_cancelled()
 
 
-def _extract_about(field: Field, settings: SurfaceSettings, target: int, monitor: Monitor) -> Surface:
+def _shaped(field: Field, settings: SurfaceSettings, monitor: Monitor) -> tuple[Field, int]:
+    """The field as the artist wants it, and the evaluations that finding its base took."""
+    if not settings.iso_shift and not settings.base_cut:
+        return field, 0
+    shifted = ShapedField(field, settings.iso_shift)
+    if not settings.base_cut:
+        return shifted, 0
+    # The field's box may be much taller than what is in it: a coarse surface tells where the object stands.
+    coarse = _extract(shifted, PROBE_RESOLUTION, settings.floater_share, 0, _Quiet(monitor))
+    lowest, highest = float(coarse.vertices[:, 2].min()), float(coarse.vertices[:, 2].max())
+    floor = lowest + settings.base_cut * (highest - lowest)
+    return ShapedField(field, settings.iso_shift, floor), coarse.report.evaluations
+
+
+def _extract_about(field: Field, settings: SurfaceSettings, target: int, evaluations: int, monitor: Monitor) -> Surface:
     """Find the highest resolution that keeps to the target: the number of quads grows with its square."""
     resolution = min(settings.resolution, PROBE_RESOLUTION)
-    surface = _extract(field, resolution, settings.floater_share, 0, _Quiet(monitor))
+    surface = _extract(field, resolution, settings.floater_share, evaluations, _Quiet(monitor))
     for _ in range(3):
         ideal = round(resolution * (target / len(surface.faces)) ** 0.5)
         wanted = max(LOWEST_RESOLUTION, min(settings.resolution, ideal))

@@ -56,6 +56,19 @@ class Reconstruct:
 
 
 @dataclass(frozen=True)
+class ReconstructAgain:
+    """``pipeline.reconstruct_again``."""
+
+    name: str
+    code: Code
+    settings: pipeline.Settings
+
+    def run(self, context: Context) -> pipeline.Reconstruction:
+        """From the code to arrays; raises what the pipeline raises."""
+        return pipeline.reconstruct_again(self.name, self.code, self.settings, context.monitor)
+
+
+@dataclass(frozen=True)
 class PreviewCutout:
     """``pipeline.preview_cutout``."""
 
@@ -93,6 +106,6 @@ class BakeAgain:
 
 
 TASKS: dict[str, type[Task[Any]]] = {
-    task.__name__: task for task in (Reconstruct, PreviewCutout, ExtractAgain, BakeAgain)
+    task.__name__: task for task in (Reconstruct, ReconstructAgain, PreviewCutout, ExtractAgain, BakeAgain)
 }
 """By class name, as messages name them."""

@@ -64,6 +64,10 @@ class Host:
         settings = replace(settings, cutout=_absolute(settings.cutout))
         return self.start(tasks.Reconstruct(photo_path.absolute(), settings))
 
+    def reconstruct_again(self, name: str, code: Code, settings: Settings) -> Job[Reconstruction]:
+        """From a stored code to a textured surface at other settings."""
+        return self.start(tasks.ReconstructAgain(name, code, settings))
+
     def preview_cutout(self, photo_path: Path, settings: CutoutSettings) -> Job[NDArray[np.uint8]]:
         """The photo with its background removed, (h, w, 4) uint8, at most 512 pixels."""
         return self.start(tasks.PreviewCutout(photo_path.absolute(), _absolute(settings)))

@@ -140,6 +140,7 @@ class PebbleField:
     """
 
     iso_level = 0.0
+    iso_range = (-0.04, 0.02)  # the thinnest walls are just over 0.04 thick: any thinner and they would vanish
 
     def __init__(self, code: Code) -> None:
         self._camera = code.camera

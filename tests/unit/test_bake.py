@@ -30,6 +30,7 @@ class ColoredField:
     """Colours by place; ``colors(points) -> (n, 3)`` or one colour."""
 
     iso_level = 0.0
+    iso_range = (-0.1, 0.1)
     lower = np.full(3, -1, np.float32)
     upper = np.full(3, 1, np.float32)
 

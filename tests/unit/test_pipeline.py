@@ -35,6 +35,7 @@ class EggField:
     """An ellipsoid of one colour."""
 
     iso_level = 0.0
+    iso_range = (-0.1, 0.1)
     lower, upper = -AXES - 0.05, AXES + 0.05
     detail = 0.1
 
@@ -187,6 +188,20 @@ def test_extracting_again_at_another_resolution(settings, photo_path):
     coarse = pipeline.extract_again(code, settings, Monitor())
     fine = pipeline.extract_again(code, finer, Monitor())
     assert 3 < len(fine.faces) / len(coarse.faces) < 5
+
+
+def test_reconstructing_again_from_the_code_gives_the_first_result_or_a_changed_one(settings, photo_path):
+    first = reconstruct(photo_path, settings)
+    code = Code.from_bytes(first.code.to_bytes())
+    same = pipeline.reconstruct_again("again", code, settings, Monitor())
+    np.testing.assert_array_equal(same.surface.vertices, first.surface.vertices)
+    np.testing.assert_array_equal(same.uvs, first.uvs)
+    assert (same.name, list(same.seconds)) == ("again", [Stage.SURFACE, Stage.UNWRAP, Stage.BAKE])
+    cut = dataclasses.replace(settings, surface=dataclasses.replace(settings.surface, base_cut=0.3))
+    heights = [
+        np.ptp(made.surface.vertices[:, 2]) for made in (first, pipeline.reconstruct_again("", code, cut, Monitor()))
+    ]
+    assert heights[1] == pytest.approx(0.7 * heights[0], rel=0.05)
 
 
 def test_baking_again_for_the_artists_own_mesh(settings, photo_path):

@@ -22,6 +22,7 @@ class AnalyticField:
         self.distance = distance
         self.detail = detail
         self.iso_level = iso_level
+        self.iso_range = (iso_level - 0.1, iso_level + 0.1)
         self.upper = np.broadcast_to(np.float32(half_size), 3)
         self.lower = -self.upper
         self.calls = 0
@@ -223,6 +224,7 @@ class SampledLevels:
     def __init__(self, levels, detail):
         self.levels = levels
         self.iso_level = 0.0
+        self.iso_range = (-0.1, 0.1)
         self.detail = detail
         self.lower, self.upper = np.zeros(3, np.float32), np.full(3, len(levels) - 1, np.float32)
 
