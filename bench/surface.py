@@ -78,7 +78,7 @@ def pebble_field(photo_path: Path) -> Field:
     monitor, runtime, system = Monitor(), Runtime(RuntimeSettings()), get_system("pebble")
     photo = load_photo(photo_path, monitor)
     framed = frame(photo, cut_out(photo, CutoutSettings(), runtime, monitor), system.card.framing)
-    return system.field(system.encode(framed, runtime, monitor))
+    return system.field(system.encode(framed, runtime, monitor), runtime)
 
 
 def timed(extract: Callable[..., Surface], field: Field, resolution: int) -> tuple[Surface, float]:

@@ -117,11 +117,11 @@ def reconstruct(photo_path: Path, settings: Settings, runtime: Runtime, monitor:
     with monitor.stage(Stage.ENCODE):
         code = system.encode(framed, runtime, monitor)
         code = replace(code, provenance=_provenance(photo_path, photo, system.card, settings))
-    return _extract_and_bake(photo.name, code, system.field(code), settings, monitor)
+    return _extract_and_bake(photo.name, code, system.field(code, runtime), settings, monitor)
 
 
 def _extract_and_bake(name: str, code: Code, shape: Field, settings: Settings, monitor: Monitor) -> Reconstruction:
-    """The later half of the flow, which needs no network: from the field to a textured surface."""
+    """The later half of the flow, which needs no checkpoint: from the field to a textured surface."""
     with monitor.stage(Stage.SURFACE):
         surface = extract_surface(shape, settings.surface, monitor)
     with monitor.stage(Stage.UNWRAP):
@@ -132,13 +132,14 @@ def _extract_and_bake(name: str, code: Code, shape: Field, settings: Settings, m
     return Reconstruction(name, code, surface, uvs, maps, seconds, tuple(monitor.warnings))
 
 
-def reconstruct_again(name: str, code: Code, settings: Settings, monitor: Monitor) -> Reconstruction:
-    """A stored code as a textured surface once more, with other settings; no network runs.
+def reconstruct_again(name: str, code: Code, settings: Settings, runtime: Runtime, monitor: Monitor) -> Reconstruction:
+    """A stored code as a textured surface once more, with other settings; no checkpoint is needed.
 
     Args:
         name: of the object.
         code: from an earlier reconstruction.
         settings: the artist's choices; system and cut-out are the code's own whatever they say.
+        runtime: evaluates the code's field.
         monitor: progress, warnings and cancellation.
 
     Raises:
@@ -146,7 +147,7 @@ def reconstruct_again(name: str, code: Code, settings: Settings, monitor: Monito
         SurfaceError: there is no surface.
         Cancelled: the monitor said so.
     """
-    return _extract_and_bake(name, code, get_system(code.system).field(code), settings, monitor)
+    return _extract_and_bake(name, code, get_system(code.system).field(code, runtime), settings, monitor)
 
 
 def preview_cutout(photo_path: Path, settings: CutoutSettings, runtime: Runtime, monitor: Monitor) -> NDArray[np.uint8]:
@@ -166,8 +167,8 @@ def preview_cutout(photo_path: Path, settings: CutoutSettings, runtime: Runtime,
     return np.array(preview)
 
 
-def extract_again(code: Code, settings: Settings, monitor: Monitor) -> Surface:
-    """The surface of a stored code, for example at another resolution; no network runs.
+def extract_again(code: Code, settings: Settings, runtime: Runtime, monitor: Monitor) -> Surface:
+    """The surface of a stored code, for example at another resolution; no checkpoint is needed.
 
     Raises:
         ModelError: the code is of a system or version that is not here.
@@ -175,18 +176,18 @@ def extract_again(code: Code, settings: Settings, monitor: Monitor) -> Surface:
         Cancelled: the monitor said so.
     """
     with monitor.stage(Stage.SURFACE):
-        return extract_surface(get_system(code.system).field(code), settings.surface, monitor)
+        return extract_surface(get_system(code.system).field(code, runtime), settings.surface, monitor)
 
 
-def bake_again(code: Code, mesh: UVMesh, settings: Settings, monitor: Monitor) -> Maps:
-    """The maps of a stored code for any mesh with UVs, such as the artist's own retopology; no network runs.
+def bake_again(code: Code, mesh: UVMesh, settings: Settings, runtime: Runtime, monitor: Monitor) -> Maps:
+    """The maps of a stored code for any mesh with UVs, such as the artist's own retopology; no checkpoint is needed.
 
     Raises:
         ModelError: the code is of a system or version that is not here.
         Cancelled: the monitor said so.
     """
     with monitor.stage(Stage.BAKE):
-        return bake(code, get_system(code.system).field(code), mesh, settings.bake, monitor)
+        return bake(code, get_system(code.system).field(code, runtime), mesh, settings.bake, monitor)
 
 
 def _check_range(name: str, value: float, lowest: float, highest: float) -> None:

@@ -65,7 +65,7 @@ class ReconstructAgain:
 
     def run(self, context: Context) -> pipeline.Reconstruction:
         """From the code to arrays; raises what the pipeline raises."""
-        return pipeline.reconstruct_again(self.name, self.code, self.settings, context.monitor)
+        return pipeline.reconstruct_again(self.name, self.code, self.settings, context.runtime, context.monitor)
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class ExtractAgain:
 
     def run(self, context: Context) -> Surface:
         """The surface at other settings; raises what the pipeline raises."""
-        return pipeline.extract_again(self.code, self.settings, context.monitor)
+        return pipeline.extract_again(self.code, self.settings, context.runtime, context.monitor)
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class BakeAgain:
 
     def run(self, context: Context) -> Maps:
         """The maps for a mesh of the artist's own; raises what the pipeline raises."""
-        return pipeline.bake_again(self.code, self.mesh, self.settings, context.monitor)
+        return pipeline.bake_again(self.code, self.mesh, self.settings, context.runtime, context.monitor)
 
 
 TASKS: dict[str, type[Task[Any]]] = {

@@ -98,8 +98,16 @@ class System(Protocol):
         """
         ...
 
-    def field(self, code: Code) -> Field:
-        """The code as a function of space; needs numpy only, never the network's encoder."""
+    def field(self, code: Code, runtime: Runtime) -> Field:
+        """The code as a function of space; needs nothing but the code, never the network's encoder or a checkpoint.
+
+        Args:
+            code: from ``encode``, now or in an earlier session.
+            runtime: evaluates the points, where that takes a (small) network.
+
+        Raises:
+            ModelError: the code is of another version.
+        """
         ...
 
 

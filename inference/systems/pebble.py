@@ -121,8 +121,8 @@ class Pebble:
         camera = fit_camera(arrays, float(focal), elevation)
         return Code(self.card.id, self.card.version, arrays, camera, framed.window, framed.cutout, {})
 
-    def field(self, code: Code) -> "PebbleField":
-        """The code as a function of space; see ``System.field``."""
+    def field(self, code: Code, runtime: Runtime) -> "PebbleField":  # noqa: ARG002 - numpy is enough
+        """The code as a function of space, in numpy alone; see ``System.field``."""
         if code.version != self.card.version:
             raise ModelError(
                 f"The stored code was made by Pebble {code.version}, this is Pebble {self.card.version}.",

@@ -51,7 +51,7 @@ def code_of(outputs, alpha):
 @pytest.fixture(scope="module")
 def ball():
     code = code_of(ball_outputs(), disc())
-    return code, get_system("pebble").field(code)
+    return code, get_system("pebble").field(code, None)
 
 
 def along_rays(code, window_points, steps=120):
@@ -98,7 +98,7 @@ def test_the_object_faces_the_front_and_stands_upright():
     outputs["depths"] = np.stack([v * 0.5, v * 0.5 + 0.1])[None].astype(np.float32)
     outputs["camera"][0, 0] = 0.0
     code = code_of(outputs, disc())
-    field = pebble.SYSTEM.field(code)
+    field = pebble.SYSTEM.field(code, None)
     points = np.random.default_rng(2).uniform(-1, 1, (100_000, 3)).astype(np.float32)
     inside = points[field.values(points) > field.iso_level]
     top, bottom = inside[inside[:, 2] > 0.3], inside[inside[:, 2] < -0.3]
@@ -124,7 +124,7 @@ def test_the_silhouette_is_the_cutouts_whatever_the_network_says(solid):
     alpha[np.hypot(u, v) < 0.5] = 0
     alpha[(np.abs(v) < 3 / SIZE) & (np.abs(u) < 0.6)] = 255
     code = code_of(ball_outputs(solid), alpha)
-    found = silhouette(code, pebble.SYSTEM.field(code), SIZE // 2)
+    found = silhouette(code, pebble.SYSTEM.field(code, None), SIZE // 2)
     expected = alpha[::2, ::2] > 127
     assert (found & expected).sum() / (found | expected).sum() > 0.96
     middle = found[SIZE // 4 - 2 : SIZE // 4 + 2, SIZE // 8 : -SIZE // 8]
@@ -135,7 +135,7 @@ def test_hollows_that_the_network_sees_are_hollow():
     outputs = ball_outputs()
     outputs["solid"][0, 24:40] = -6.0
     code = code_of(outputs, disc())
-    field = pebble.SYSTEM.field(code)
+    field = pebble.SYSTEM.field(code, None)
     values = field.values(along_rays(code, np.zeros((1, 2)))[:, 0])
     crossings = np.flatnonzero(np.diff(values > field.iso_level))
     assert len(crossings) == 4, "in, out at the hollow, in again, out at the back"
@@ -179,12 +179,12 @@ def test_a_code_of_another_version_is_refused(ball):
     code, _ = ball
     later = Code("pebble", "99", code.arrays, code.camera, code.window, code.photo, {})
     with pytest.raises(ModelError, match="99"):
-        pebble.SYSTEM.field(later)
+        pebble.SYSTEM.field(later, None)
 
 
 def test_a_stored_code_gives_the_same_field(ball):
     code, field = ball
-    again = pebble.SYSTEM.field(Code.from_bytes(code.to_bytes()))
+    again = pebble.SYSTEM.field(Code.from_bytes(code.to_bytes()), None)
     points = np.random.default_rng(5).uniform(-1, 1, (1000, 3)).astype(np.float32)
     np.testing.assert_array_equal(again.values(points), field.values(points))
 
@@ -239,7 +239,7 @@ def test_the_bundled_network_makes_a_small_and_sound_code_of_a_ball():
     }
     assert {str(array.dtype) for array in code.arrays.values()} <= {"float16", "uint8"}
     assert len(code.to_bytes()) < 2_000_000
-    field = pebble.SYSTEM.field(code)
+    field = pebble.SYSTEM.field(code, None)
     points = np.random.default_rng(7).uniform(-1, 1, (100_000, 3)).astype(np.float32)
     share = (field.values(points) > field.iso_level).mean()
     assert 0.15 < share < 0.75, "a ball fills about half of its cube"

@@ -71,7 +71,7 @@ class EggSystem:
         camera = Camera.looking_at_origin(math.radians(10), 4.0, 5.0)
         return Code("egg", "3", {"nothing": np.zeros(4, np.float16)}, camera, framed.window, framed.cutout, {})
 
-    def field(self, code):
+    def field(self, code, runtime):
         return EggField()
 
 
@@ -173,11 +173,11 @@ def test_provenance_tells_where_the_code_came_from(settings, photo_path, tmp_pat
 def test_a_stored_code_gives_the_same_surface_and_maps_again(settings, photo_path):
     first = reconstruct(photo_path, settings)
     code = Code.from_bytes(first.code.to_bytes())
-    surface = pipeline.extract_again(code, settings, Monitor())
+    surface = pipeline.extract_again(code, settings, None, Monitor())
     np.testing.assert_array_equal(surface.vertices, first.surface.vertices)
     np.testing.assert_array_equal(surface.faces, first.surface.faces)
     mesh = pipeline._triangulated(surface, first.uvs)
-    maps = pipeline.bake_again(code, mesh, settings, Monitor())
+    maps = pipeline.bake_again(code, mesh, settings, None, Monitor())
     difference = np.abs(maps.base_color.astype(int) - first.maps.base_color)
     assert difference.mean() < 1.5  # the stored photo is lossy WebP
 
@@ -185,21 +185,22 @@ def test_a_stored_code_gives_the_same_surface_and_maps_again(settings, photo_pat
 def test_extracting_again_at_another_resolution(settings, photo_path):
     code = reconstruct(photo_path, settings).code
     finer = dataclasses.replace(settings, surface=SurfaceSettings(resolution=96))
-    coarse = pipeline.extract_again(code, settings, Monitor())
-    fine = pipeline.extract_again(code, finer, Monitor())
+    coarse = pipeline.extract_again(code, settings, None, Monitor())
+    fine = pipeline.extract_again(code, finer, None, Monitor())
     assert 3 < len(fine.faces) / len(coarse.faces) < 5
 
 
 def test_reconstructing_again_from_the_code_gives_the_first_result_or_a_changed_one(settings, photo_path):
     first = reconstruct(photo_path, settings)
     code = Code.from_bytes(first.code.to_bytes())
-    same = pipeline.reconstruct_again("again", code, settings, Monitor())
+    same = pipeline.reconstruct_again("again", code, settings, None, Monitor())
     np.testing.assert_array_equal(same.surface.vertices, first.surface.vertices)
     np.testing.assert_array_equal(same.uvs, first.uvs)
     assert (same.name, list(same.seconds)) == ("again", [Stage.SURFACE, Stage.UNWRAP, Stage.BAKE])
     cut = dataclasses.replace(settings, surface=dataclasses.replace(settings.surface, base_cut=0.3))
     heights = [
-        np.ptp(made.surface.vertices[:, 2]) for made in (first, pipeline.reconstruct_again("", code, cut, Monitor()))
+        np.ptp(made.surface.vertices[:, 2])
+        for made in (first, pipeline.reconstruct_again("", code, cut, None, Monitor()))
     ]
     assert heights[1] == pytest.approx(0.7 * heights[0], rel=0.05)
 
@@ -209,7 +210,7 @@ def test_baking_again_for_the_artists_own_mesh(settings, photo_path):
     corners = np.array([[-0.4, -0.45, -0.3], [0.4, -0.45, -0.3], [0.4, -0.45, 0.5], [-0.4, -0.45, 0.5]], np.float32)
     uvs = np.array([[0.1, 0.1], [0.9, 0.1], [0.9, 0.9], [0.1, 0.9]], np.float32)
     triangles = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
-    maps = pipeline.bake_again(code, UVMesh(corners, triangles, uvs[triangles]), settings, Monitor())
+    maps = pipeline.bake_again(code, UVMesh(corners, triangles, uvs[triangles]), settings, None, Monitor())
     assert maps.coverage == pytest.approx(0.64, abs=0.02)
 
 
@@ -241,7 +242,7 @@ def test_failures_keep_their_kind(settings, photo_path, tmp_path):
         reconstruct(tmp_path / "clear.png", settings)
     code = dataclasses.replace(reconstruct(photo_path, settings).code, system="forgotten")
     with pytest.raises(ModelError):
-        pipeline.extract_again(code, settings, Monitor())
+        pipeline.extract_again(code, settings, None, Monitor())
 
 
 def test_warnings_reach_the_result(settings, tmp_path, photo_path):
