@@ -40,6 +40,10 @@ class ModelError(ReconstructionError):
     """A network's file is missing, corrupt or of the wrong kind."""
 
 
+class DownloadError(ReconstructionError):
+    """A network's file cannot be fetched: no connection, no permission, or not the file that was expected."""
+
+
 class SurfaceError(ReconstructionError):
     """The field holds no surface that could be extracted."""
 

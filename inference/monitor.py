@@ -24,6 +24,15 @@ class Stage(StrEnum):
     BAKE = "Baking the texture"
 
 
+class ModelStage(StrEnum):
+    """The stages of installing and checking a network's checkpoint, in order."""
+
+    CONNECT = "Connecting"
+    DOWNLOAD = "Downloading"
+    COPY = "Copying"
+    VERIFY = "Verifying"
+
+
 class Monitor:
     """Receives progress and warnings, and decides about cancellation.
 
@@ -36,12 +45,12 @@ class Monitor:
     """
 
     def __init__(self) -> None:
-        self.seconds: dict[Stage, float] = {}
+        self.seconds: dict[Stage | ModelStage, float] = {}
         self.warnings: list[str] = []
-        self._stage: Stage | None = None
+        self._stage: Stage | ModelStage | None = None
 
     @contextmanager
-    def stage(self, stage: Stage) -> Iterator[None]:
+    def stage(self, stage: Stage | ModelStage) -> Iterator[None]:
         """Enter a stage: check for cancellation, report 0, time it, report 1.
 
         Raises:
@@ -66,7 +75,7 @@ class Monitor:
         self.warnings.append(sentence)
         self.on_warning(sentence)
 
-    def on_progress(self, stage: Stage, fraction: float) -> None:
+    def on_progress(self, stage: Stage | ModelStage, fraction: float) -> None:
         """Show progress; override it."""
 
     def on_warning(self, sentence: str) -> None:

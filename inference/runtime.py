@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from .errors import Cancelled, ModelError
 from .monitor import Monitor
+from .store import Store
 
 PROVIDERS = {
     "cuda": "CUDAExecutionProvider",
@@ -33,10 +34,12 @@ class RuntimeSettings:
     Attributes:
         device: ``auto`` or one of ``PROVIDERS``.
         threads: of the CPU; 0 for all cores.
+        models_folder: where installed checkpoints are; None where there are none, as in tests.
     """
 
     device: str = "auto"
     threads: int = 0
+    models_folder: Path | None = None
 
 
 class Runtime:
@@ -46,6 +49,7 @@ class Runtime:
 
     Attributes:
         device: what is really in use, a key of ``PROVIDERS``.
+        store: the installed checkpoints.
     """
 
     def __init__(self, settings: RuntimeSettings) -> None:
@@ -54,6 +58,7 @@ class Runtime:
                 f"There is no compute device called '{settings.device}'.", f"Choose auto or {', '.join(PROVIDERS)}."
             )
         self._settings = settings
+        self.store = Store(settings.models_folder)
         self._ort = _import_onnxruntime()
         self._sessions: dict[Path, Any] = {}
         available = [name for name, provider in PROVIDERS.items() if provider in self._ort.get_available_providers()]

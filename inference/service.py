@@ -23,7 +23,7 @@ import numpy as np
 
 from . import errors, protocol
 from .errors import Cancelled, ReconstructionError
-from .monitor import Monitor, Stage
+from .monitor import ModelStage, Monitor, Stage
 
 if TYPE_CHECKING:
     from .runtime import Runtime
@@ -140,10 +140,10 @@ class WorkerMonitor(Monitor):
         super().__init__()
         self._channel = channel
         self._job = job
-        self._last_stage: Stage | None = None
+        self._last_stage: Stage | ModelStage | None = None
         self._last_time = 0.0
 
-    def on_progress(self, stage: Stage, fraction: float) -> None:
+    def on_progress(self, stage: Stage | ModelStage, fraction: float) -> None:
         """Send it, unless the last one of this stage was a moment ago."""
         now = time.monotonic()
         if stage is self._last_stage and fraction < 1.0 and now - self._last_time < PROGRESS_INTERVAL:
