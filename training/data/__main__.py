@@ -15,10 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from . import meshes, shapes, solid, split, sweethome, views
+from .cutouts import Cutter
 from .meshes import Model
 from .render import Renderer
 
 VIEWS = 14
+#: Of the views: 1 without shadows, floors, real cut-outs and views from far above.
+VERSION = 2
 #: Share of objects that get a random two-colour pattern over their own colours.
 PATTERN_CHANCE = {"infinigen": 0.12, "sweethome": 0.3, "shapes": 0.7}
 #: Objects whose solid fills less than this share of its bounding box hold nothing to learn from.
@@ -55,8 +58,10 @@ def _job(args: argparse.Namespace, source: str, name: str, path: Path, category:
     return name, _path(args, source, name), read
 
 
-def make_object(renderer: Renderer, model: Model, view_count: int) -> dict[str, np.ndarray]:
-    """All arrays of one object: its solid and its views."""
+def make_object(
+    renderer: Renderer, model: Model, view_count: int, cutter: Cutter | None = None
+) -> dict[str, np.ndarray]:
+    """All arrays of one object: its solid and its views; some are cut out by ``cutter``, if given."""
     seed = zlib.crc32(f"{model.source}/{model.name}".encode())
     rng = np.random.default_rng(seed)
     signed = solid.signed_distance(model, seed)
@@ -64,9 +69,9 @@ def make_object(renderer: Renderer, model: Model, view_count: int) -> dict[str, 
         raise meshes.Rejected("nearly empty")
     points = model.corners.reshape(-1, 3)
     points = points[rng.choice(len(points), min(len(points), 6000), replace=False)]
-    renderer.load(model)
+    renderer.load(model, signed)
     pattern = views.sample_pattern(rng, PATTERN_CHANCE.get(model.source, 0.0))
-    made = [views.make_view(renderer, points, pattern, rng) for _ in range(view_count)]
+    made = [views.make_view(renderer, points, pattern, rng, cutter) for _ in range(view_count)]
     fingerprint = meshes.fingerprint(model)
     arrays = {name: np.stack([getattr(view, name) for view in made]) for name in vars(made[0])}
     return {
@@ -78,6 +83,7 @@ def make_object(renderer: Renderer, model: Model, view_count: int) -> dict[str, 
         "category": np.array(model.category),
         "fingerprint": np.array(fingerprint),
         "split": np.array(split.split_of(fingerprint)),
+        "version": np.array(VERSION),
     }
 
 
@@ -107,14 +113,14 @@ def main() -> None:
         args.meshes = args.meshes or args.out / "infinigen"
         run_infinigen(args)
     index, count = map(int, args.shard.split("/"))
-    renderer = Renderer(views.RENDERED, views.MAPS)
+    renderer, cutter = Renderer(views.RENDERED, views.MAPS), Cutter()
     for name, path, read in jobs(args):
         reject = path.with_suffix(".rejected")
         if zlib.crc32(name.encode()) % count != index or path.exists() or reject.exists():
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            arrays = make_object(renderer, read(), args.views)
+            arrays = make_object(renderer, read(), args.views, cutter)
         except Exception as error:  # noqa: BLE001 - one unreadable model must not end hours of work
             reject.write_text(repr(error))
             print("rejected", name, repr(error)[:150], file=sys.stderr, flush=True)

@@ -7,12 +7,16 @@ of the crop's half-size in the plane through the middle of the object's depth.
 """
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image, ImageFilter
 from scipy import ndimage
 
+from inference.cutout import NETWORK_SIZE
+
+from . import backdrops
+from .cutouts import Cutter, window
 from .render import Camera, Look, Renderer
 
 #: Pixels of the photo and mask, and of the depth and colour maps, along each side.
@@ -23,8 +27,17 @@ RENDERED = 384
 FILL, FILL_JITTER = 0.86, 0.05
 ELEVATION_MEAN, ELEVATION_SPREAD = np.radians(20.0), np.radians(17.0)
 ELEVATION_RANGE = (np.radians(-20.0), np.radians(80.0))
+#: Share of the views from far above, as people photograph what lies on their table.
+HIGH_CHANCE, HIGH_RANGE = 0.18, (np.radians(38.0), np.radians(75.0))
 #: Field of view of the crop, not of the whole photo.
-FIELD_OF_VIEW = (np.radians(10.0), np.radians(50.0))
+FIELD_OF_VIEW = (np.radians(15.0), np.radians(50.0))
+#: Share of the views that are cut out by the product's own network, and how much more than the crop it sees.
+CUT_CHANCE, SCENE_RANGE = 0.12, (1.15, 2.2)
+#: A network's cut-out is kept if it overlaps the true mask so much and its box is the true one within so
+#: much of the crop's side: the crop follows the mask, so that a larger error would be another crop.
+MIN_OVERLAP, BOX_TOLERANCE = 0.8, 0.05
+#: Share of the views with a floor under the object; the others stand before a wall only.
+FLOOR_CHANCE = 0.7
 
 
 @dataclass
@@ -43,6 +56,8 @@ def sample_camera(model_points: np.ndarray, rng: np.random.Generator) -> tuple[C
     """A camera whose crop is centred on the object. Returns it, its elevation, the middle depth."""
     azimuth = rng.uniform(0, 2 * np.pi)
     elevation = float(np.clip(rng.normal(ELEVATION_MEAN, ELEVATION_SPREAD), *ELEVATION_RANGE))
+    if rng.random() < HIGH_CHANCE:
+        elevation = float(rng.uniform(*HIGH_RANGE))
     fov = float(np.exp(rng.uniform(*np.log(FIELD_OF_VIEW))))
     tangent = np.tan(fov / 2)
     fill = FILL + rng.uniform(-FILL_JITTER, FILL_JITTER)
@@ -77,7 +92,7 @@ def sample_look(rng: np.random.Generator, pattern: dict[str, object]) -> Look:
     def tint(strength: float, colour: float) -> tuple[float, ...]:
         return tuple(float(x) for x in strength * (1 + rng.uniform(-colour, colour, 3)))
 
-    ambient = rng.uniform(0.25, 0.75)
+    ambient = rng.uniform(0.3, 0.85)
     glossy = rng.random() < 0.5
     return Look(
         {
@@ -89,6 +104,8 @@ def sample_look(rng: np.random.Generator, pattern: dict[str, object]) -> Look:
             "ground": tint(ambient * rng.uniform(0.3, 0.9), 0.12),
             "gloss": float(rng.uniform(0.05, 0.5)) if glossy else 0.0,
             "shininess": float(np.exp(rng.uniform(1.5, 4.5))),
+            "occlusion": float(rng.uniform(0.5, 1.0)),
+            "hardness": float(np.exp(rng.uniform(1.0, 3.2))),
             **pattern,
         }
     )
@@ -120,10 +137,15 @@ def spoil_mask(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def spoil_photo(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Camera faults: exposure, white balance, contrast, blur, noise, JPEG. (H, W, 3) in 0..1."""
-    image = image * np.exp(rng.normal(0, 0.18)) * np.exp(rng.normal(0, 0.06, 3))
+    balance = 0.06 if rng.random() < 0.8 else 0.15
+    # A camera's automatic exposure goes some way towards a middle brightness; the rest is chance.
+    automatic = (0.45 / max(float(image.mean()), 0.1)) ** rng.uniform(0.3, 0.9)
+    image = image * np.clip(automatic, 0.75, 2.0) * np.exp(rng.normal(0, 0.15)) * np.exp(rng.normal(0, balance, 3))
     image = np.clip(image, 0, 1) ** np.exp(rng.normal(0, 0.15))
     if rng.random() < 0.4:
         image = ndimage.gaussian_filter(image, (*(rng.uniform(0.3, 1.3),) * 2, 0))
+    if rng.random() < 0.15:
+        image = _small_photo(image, int(rng.integers(64, 150)))
     if rng.random() < 0.5:
         image = image + rng.normal(0, rng.uniform(0.005, 0.035), image.shape)
     result = (np.clip(image, 0, 1) * 255).astype(np.uint8)
@@ -134,11 +156,24 @@ def spoil_photo(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return result
 
 
-def background(rng: np.random.Generator) -> np.ndarray:
-    """A smooth random background, which shows only where the mask is wrong. (PHOTO, PHOTO, 3)."""
-    colors = rng.uniform(0, 1, (4, 4, 3)) * rng.uniform(0, 1) + rng.uniform(0, 1, 3) * 0.6
-    grid = Image.fromarray((np.clip(colors, 0, 1) * 255).astype(np.uint8))
-    return np.asarray(grid.resize((PHOTO, PHOTO), Image.Resampling.BICUBIC), np.float32) / 255
+def _small_photo(image: np.ndarray, size: int) -> np.ndarray:
+    """As if the crop had been only ``size`` pixels large."""
+    small = Image.fromarray((np.clip(image, 0, 1) * 255).astype(np.uint8)).resize((size, size), Image.Resampling.BOX)
+    return np.asarray(small.resize(image.shape[1::-1], Image.Resampling.BICUBIC), np.float32) / 255
+
+
+def backdrop(renderer: Renderer, camera: Camera, look: Look, size: int, seed: int) -> np.ndarray:
+    """What is behind and under the loaded object: wall, floor and its shadow. (size, size, 3) in 0..1.
+
+    Two cameras that look the same way see the same backdrop where they have the same ``seed``.
+    """
+    rng = np.random.default_rng(seed)
+    picture = backdrops.wall(rng, size)
+    if rng.random() < FLOOR_CHANCE and camera.basis[2, 2] > 0.02:
+        texture, scale = backdrops.floor(rng)
+        drawn = renderer.draw_floor(camera, look, size, texture, scale).astype(np.float32) / 255
+        picture += drawn[..., 3:] * (drawn[..., :3] - picture)
+    return picture
 
 
 def composite(photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -147,21 +182,51 @@ def composite(photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return (photo * alpha + 127.0 * (1 - alpha) + 0.5).astype(np.uint8)
 
 
-def make_view(renderer: Renderer, points: np.ndarray, pattern: dict, rng: np.random.Generator) -> View:
+def antialiased(renderer: Renderer, camera: Camera, look: Look, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The loaded object at twice the resolution, averaged: premultiplied sRGB (size, size, 3), alpha (size, size)."""
+    large = renderer.draw(camera, look, 2 * size)
+    covered = (large.depth > 0).astype(np.float32)
+    premultiplied = large.shaded * (covered / 255)[..., None]
+    return (_halved(premultiplied), _halved(covered))
+
+
+def _halved(picture: np.ndarray) -> np.ndarray:
+    return (picture[::2, ::2] + picture[1::2, ::2] + picture[::2, 1::2] + picture[1::2, 1::2]) / 4
+
+
+def cut_out(renderer: Renderer, cutter: Cutter, camera: Camera, look: Look, seed: int, zoom: float) -> np.ndarray:
+    """The mask that the product's network finds in the wider scene, over the crop: (PHOTO, PHOTO) float32."""
+    wide = replace(camera, half_tangent=camera.half_tangent * zoom)
+    colour, alpha = antialiased(renderer, wide, look, NETWORK_SIZE)
+    scene = colour + backdrop(renderer, wide, look, NETWORK_SIZE, seed) * (1 - alpha[..., None])
+    return window(cutter.cut((np.clip(scene, 0, 1) * 255).astype(np.uint8)), 1 / zoom, PHOTO)
+
+
+def is_usable(mask: np.ndarray, true_mask: np.ndarray) -> bool:
+    """Whether a cut-out (bool) would still give about this crop."""
+    if (mask & true_mask).sum() < MIN_OVERLAP * (mask | true_mask).sum():
+        return False
+    boxes = [np.array([np.flatnonzero(m.any(axis))[[0, -1]] for axis in (0, 1)]) for m in (mask, true_mask)]
+    return bool(np.abs(boxes[0] - boxes[1]).max() <= BOX_TOLERANCE * mask.shape[0])
+
+
+def make_view(
+    renderer: Renderer, points: np.ndarray, pattern: dict, rng: np.random.Generator, cutter: Cutter | None = None
+) -> View:
     """Render one view of the loaded model. ``points``: (n, 3) of its surface, for framing."""
     camera, elevation, middle = sample_camera(points, rng)
     look = sample_look(rng, pattern)
-    large = renderer.draw(camera, look, RENDERED)
+    seed = int(rng.integers(2**31))
     layers = [renderer.draw(camera, look, MAPS, last) for last in (False, True)]
-    factor = RENDERED // PHOTO
-    covered = large.depth > 0
-    alpha = covered.reshape(PHOTO, factor, PHOTO, factor).mean((1, 3))
-    premultiplied = large.shaded * covered[..., None] / 255.0
-    colour = premultiplied.reshape(PHOTO, factor, PHOTO, factor, 3).mean((1, 3))
+    colour, alpha = antialiased(renderer, camera, look, PHOTO)
     true_mask = alpha > 0.5
     mask = spoil_mask(true_mask, rng)
-    photo = spoil_photo(colour + background(rng) * (1 - alpha[..., None]), rng)
     edge = np.asarray(Image.fromarray((mask * 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(0.6)))
+    if cutter is not None and rng.random() < CUT_CHANCE:
+        cut = cut_out(renderer, cutter, camera, look, seed, float(rng.uniform(*SCENE_RANGE)))
+        if is_usable(cut > 0.5, true_mask):
+            edge = np.round(np.clip(cut, 0, 1) * 255).astype(np.uint8)
+    photo = spoil_photo(colour + backdrop(renderer, camera, look, PHOTO, seed) * (1 - alpha[..., None]), rng)
     half_size = middle * camera.half_tangent
     depths = np.stack([layer.depth for layer in layers])
     depths = np.where(depths > 0, (depths - middle) / half_size, np.nan)
