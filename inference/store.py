@@ -153,8 +153,8 @@ class Store:
         free = shutil.disk_usage(folder).free
         if free < needed + SPARE_BYTES:
             raise OutputError(
-                f"{card.name} needs {_gigabytes(needed + SPARE_BYTES)} of disk space, "
-                f"and {_gigabytes(free)} are free in '{folder}'.",
+                f"{card.name} needs {gigabytes(needed + SPARE_BYTES)} of disk space, "
+                f"and {gigabytes(free)} are free in '{folder}'.",
                 "Free some space, or choose another models folder in the extension's preferences.",
             )
 
@@ -191,7 +191,8 @@ class Store:
         Args:
             card: of a system with a checkpoint.
             file: the checkpoint.
-            copy: copy it into the models folder; otherwise it stays where it is and must stay there.
+            copy: copy it into the models folder; otherwise it stays where it is and must stay there, unless it is in
+                that folder already.
             monitor: progress and cancellation; warned where the file is not the published one.
 
         Raises:
@@ -208,8 +209,9 @@ class Store:
                 f"'{file.name}' is not the file that {card.name}'s authors publish (its SHA-256 differs).",
                 f"Choose '{source.filename}' of {source.repository}.",
             )
-        path = self._copy(card, file, size, monitor) if copy else file
-        return self.record(card, Installed(path, str(file), "", sha256, origin, size, not copy))
+        is_external = not copy and file.parent != self.folder_for(card)
+        path = file if is_external else self._copy(card, file, size, monitor)
+        return self.record(card, Installed(path, str(file), "", sha256, origin, size, is_external))
 
     def verify(self, card: "SystemCard", monitor: Monitor) -> Installed:
         """Read the whole checkpoint and compare its SHA-256 with the record's.
@@ -313,7 +315,7 @@ def not_installed(card: "SystemCard") -> ModelError:
     """The failure to find a checkpoint, in words."""
     return ModelError(
         f"{card.name} is not installed.",
-        f"Install it in the extension's preferences ({_gigabytes(card.download_bytes)}), or choose another system.",
+        f"Install it in the extension's preferences ({gigabytes(card.download_bytes)}), or choose another system.",
     )
 
 
@@ -333,6 +335,6 @@ def _copy_blocks(source: BinaryIO, target: BinaryIO, size: int, monitor: Monitor
         monitor.progress(done / max(size, done))
 
 
-def _gigabytes(count: int) -> str:
+def gigabytes(count: int) -> str:
     """Decimal, as shops and disks count."""
     return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
