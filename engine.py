@@ -55,6 +55,7 @@ class Engine:
         failure: why the last task failed, or None.
         failure_details: for a bug report: the worker's versions, traceback and last output at that failure.
         summary: what the last reconstruction made, or None.
+        is_quiet: the job in progress is a live preview's: it gives way to any other.
         on_end: undoes what a modal operator shows while it runs; called once when the job ends in whatever way.
     """
 
@@ -63,14 +64,15 @@ class Engine:
         self.failure: ReconstructionError | None = None
         self.failure_details = ""
         self.summary: Summary | None = None
+        self.is_quiet = False
         self.on_end: Callable[[], None] | None = None
         self._host: Host | None = None
         self._launch: Launch | None = None
 
     @property
     def is_busy(self) -> bool:
-        """Whether a job is in progress."""
-        return self.job is not None
+        """Whether a job is in progress that must be waited for."""
+        return self.job is not None and not self.is_quiet
 
     @property
     def fraction(self) -> float:
@@ -84,12 +86,16 @@ class Engine:
             total += share
         return 0.0
 
-    def begin(self, task: Task[Any], settings: UserSettings) -> Job[Any]:
+    def begin(self, task: Task[Any], settings: UserSettings, *, is_quiet: bool = False) -> Job[Any]:
         """Start a task on the warm worker, or on a new one if there is none or the preferences changed.
 
         Raises:
             WorkerError: a task is in progress, or the worker cannot be started.
         """
+        if self.job is not None and self.is_quiet:
+            # A fraction of a second; killing the worker would cost more.
+            self.job.wait()
+            self._release()
         if self.job is not None:
             raise WorkerError("A reconstruction is in progress.", "Wait for it or cancel it.")
         self.failure, self.failure_details = None, ""
@@ -98,6 +104,7 @@ class Engine:
             self.shutdown()
             self._host, self._launch = Host(launch), launch
         self.job = task.begin(self._host)
+        self.is_quiet = is_quiet
         return self.job
 
     def end(self, task: Task[Any], context: bpy.types.Context) -> None:
@@ -148,7 +155,7 @@ class Engine:
 
     def _release(self) -> None:
         """Forget the job and take away what was shown for it."""
-        self.job = None
+        self.job, self.is_quiet = None, False
         on_end, self.on_end = self.on_end, None
         if on_end is not None:
             on_end()

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Settings per scene, and what a running job shows on the window manager."""
 
+from typing import Any
+
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
+from .adjustments import active_value, change_active
 from .engine import ENGINE
 from .inference.cutout import CutoutMethod
 from .inference.pipeline import RESOLUTION_RANGE
@@ -43,6 +46,16 @@ RESOLUTION_TEXTS = {
     "description": "Cells along the longest side in which the surface is looked for; finer shows more and takes longer",
 }
 TEXTURE_SIZE_TEXTS = {"name": "Texture Size", "description": "Pixels along each side of the maps"}
+ISO_TEXTS = {
+    "name": "Iso Level",
+    "description": "At which level of the network's field the surface lies: lower is fuller, higher is thinner",
+}
+BASE_CUT_TEXTS = {"name": "Base Cut", "description": "Share of the height that is cut off flat at the base"}
+SMOOTHING_TEXTS = {"name": "Smoothing", "description": "How often ripples are evened out; the volume stays"}
+FLOATER_TEXTS = {
+    "name": "Floater Threshold",
+    "description": "Separate parts with a smaller share of the whole surface are dropped",
+}
 
 
 def system_items() -> tuple[tuple[str, str, str], ...]:
@@ -99,6 +112,61 @@ class ImageTo3DSettings(bpy.types.PropertyGroup):
     size: FloatProperty(**SIZE_TEXTS, default=1.0, min=0.001, soft_min=0.01, soft_max=100.0, subtype="DISTANCE")
 
 
+def _adjustable(name: str) -> dict[str, Any]:
+    """``get`` and ``set`` of a slider for the active object."""
+
+    def change(self: "ImageTo3DAdjustment", value: float) -> None:
+        change_active(name, value, live=self.is_live)
+
+    return {"get": lambda _self: active_value(name), "set": change}
+
+
+def _get_target_faces(_self: bpy.types.PropertyGroup) -> int:
+    return active_value("target_faces") or 0
+
+
+def _set_target_faces(self: "ImageTo3DAdjustment", value: int) -> None:
+    change_active("target_faces", value or None, live=self.is_live)
+
+
+def _get_adjusted_texture(_self: bpy.types.PropertyGroup) -> int:
+    """The item nearest to the size; scripts may have baked any."""
+    size = active_value("texture_size")
+    return min(range(len(TEXTURE_SIZES)), key=lambda index: abs(TEXTURE_SIZES[index] - size))
+
+
+def _set_adjusted_texture(self: "ImageTo3DAdjustment", index: int) -> None:
+    change_active("texture_size", TEXTURE_SIZES[index], live=self.is_live)
+
+
+class ImageTo3DAdjustment(bpy.types.PropertyGroup):
+    """The active object's sliders. On the window manager, because dragging them must make no undo step."""
+
+    is_live: BoolProperty(
+        name="Live",
+        description="Show a coarse surface while a slider moves, and apply it when it rests",
+        default=True,
+    )
+    iso_shift: FloatProperty(**ISO_TEXTS, min=-1.0, max=1.0, **_adjustable("iso_shift"))
+    base_cut: FloatProperty(**BASE_CUT_TEXTS, min=0.0, max=0.9, subtype="FACTOR", **_adjustable("base_cut"))
+    smoothing: IntProperty(**SMOOTHING_TEXTS, min=0, max=100, soft_max=30, **_adjustable("smoothing"))
+    floater_share: FloatProperty(
+        **FLOATER_TEXTS, min=0.0, max=1.0, soft_max=0.2, precision=3, subtype="FACTOR", **_adjustable("floater_share")
+    )
+    resolution: IntProperty(
+        **RESOLUTION_TEXTS, min=RESOLUTION_RANGE[0], max=RESOLUTION_RANGE[1], **_adjustable("resolution")
+    )
+    target_faces: IntProperty(
+        **TARGET_FACES_TEXTS, min=0, soft_max=200_000, get=_get_target_faces, set=_set_target_faces
+    )
+    texture_size: EnumProperty(
+        **TEXTURE_SIZE_TEXTS, items=TEXTURE_ITEMS, get=_get_adjusted_texture, set=_set_adjusted_texture
+    )
+    photo_strength: FloatProperty(
+        **PHOTO_STRENGTH_TEXTS, min=0.0, max=1.0, subtype="FACTOR", **_adjustable("photo_strength")
+    )
+
+
 class ImageTo3DStatus(bpy.types.PropertyGroup):
     """The job in progress. Each property is computed when read, so nothing of it is ever saved with a file."""
 
@@ -107,7 +175,9 @@ class ImageTo3DStatus(bpy.types.PropertyGroup):
     fraction: FloatProperty(name="Progress", subtype="FACTOR", min=0, max=1, get=lambda _self: ENGINE.fraction)
 
 
-_register_classes, _unregister_classes = bpy.utils.register_classes_factory((ImageTo3DSettings, ImageTo3DStatus))
+_register_classes, _unregister_classes = bpy.utils.register_classes_factory(
+    (ImageTo3DSettings, ImageTo3DStatus, ImageTo3DAdjustment)
+)
 
 
 def register() -> None:
@@ -115,10 +185,12 @@ def register() -> None:
     _register_classes()
     bpy.types.Scene.image_to_3d = PointerProperty(type=ImageTo3DSettings)
     bpy.types.WindowManager.image_to_3d = PointerProperty(type=ImageTo3DStatus)
+    bpy.types.WindowManager.image_to_3d_adjust = PointerProperty(type=ImageTo3DAdjustment)
 
 
 def unregister() -> None:
     """Detach them."""
+    del bpy.types.WindowManager.image_to_3d_adjust
     del bpy.types.WindowManager.image_to_3d
     del bpy.types.Scene.image_to_3d
     _unregister_classes()

@@ -9,6 +9,7 @@ MODULES = (
     "cutout_preview",
     "operators",
     "panels",
+    "adjustments",
     "engine",
     "cli",
 )

@@ -13,10 +13,12 @@ from .inference.code import Code
 from .inference.cutout import CutoutSettings
 from .inference.errors import OutputError
 from .inference.pipeline import Reconstruction, Settings
+from .inference.surface import Surface
 from .jobs import Host, Job
-from .scene.build import Built, all_or_nothing, build
+from .scene.build import Built, all_or_nothing, build, rebuild
 from .scene.material import create_material
 from .scene.mesh import count_islands
+from .scene.preview import end_previews, show_preview
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,54 @@ class ReconstructTask:
 
     def finish(self, context: bpy.types.Context, result: Reconstruction) -> None:
         """Build the object."""
-        built = build(context, result, self.photo_path, self.size)
+        built = build(context, result, self.photo_path, self.settings, self.size)
         self.summary = summarise(result, built)
+
+
+class AdjustTask:
+    """The surface and maps of a stored code once more, with other settings, for the object they came from.
+
+    Attributes:
+        target: name of the object; a name, because the artist goes on working meanwhile.
+        result: after ``finish``, what was made.
+    """
+
+    def __init__(self, target: str, code: Code, settings: Settings) -> None:
+        self.target = target
+        self.code = code
+        self.settings = settings
+        self.result: Reconstruction | None = None
+
+    def begin(self, host: Host) -> Job[Reconstruction]:
+        """Send code and settings."""
+        return host.reconstruct_again(self.target, self.code, self.settings)
+
+    def finish(self, _context: bpy.types.Context, result: Reconstruction) -> None:
+        """Exchange the object's mesh and material."""
+        end_previews()
+        rebuild(existing(self.target), result, self.settings)
+        self.result = result
+
+
+class PreviewSurfaceTask:
+    """A coarse surface of a stored code, shown in the object's place while the artist drags a slider.
+
+    Attributes:
+        target: name of the object.
+    """
+
+    def __init__(self, target: str, code: Code, settings: Settings) -> None:
+        self.target = target
+        self.code = code
+        self.settings = settings
+
+    def begin(self, host: Host) -> Job[Surface]:
+        """Send code and settings."""
+        return host.extract_again(self.code, self.settings)
+
+    def finish(self, _context: bpy.types.Context, result: Surface) -> None:
+        """Show it; nothing of it is part of the file."""
+        show_preview(existing(self.target), result)
 
 
 class PreviewTask:
@@ -103,13 +151,19 @@ class BakeTask:
 
     def finish(self, _context: bpy.types.Context, result: Maps) -> None:
         """Give the mesh a new material; its old ones leave the mesh but not the file."""
-        target = bpy.data.objects.get(self.target)
-        if target is None:
-            raise OutputError(f"'{self.target}' was deleted or renamed meanwhile.", "Bake again.")
+        target = existing(self.target)
         with all_or_nothing():
             material = create_material(self.target, result)
         target.data.materials.clear()
         target.data.materials.append(material)
+
+
+def existing(name: str) -> bpy.types.Object:
+    """The object of that name; raises ``OutputError`` if it went away while the engine worked."""
+    target = bpy.data.objects.get(name)
+    if target is None:
+        raise OutputError(f"'{name}' was deleted or renamed meanwhile.", "Select it and start again.")
+    return target
 
 
 def summarise(result: Reconstruction, built: Built) -> Summary:

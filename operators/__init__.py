@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Operators: gather arguments, hand a task to the engine, report."""
 
-from . import bake, camera, cancel, cutout, diagnostics, reconstruct
+from . import adjust, bake, camera, cancel, cutout, diagnostics, reconstruct
 
-MODULES = (cancel, cutout, reconstruct, bake, camera, diagnostics)
+MODULES = (cancel, cutout, reconstruct, adjust, bake, camera, diagnostics)
 
 
 def register() -> None:

@@ -1,6 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Panels: they draw, nothing else."""
 
-from .sidebar import register, unregister
+from . import adjust, sidebar
 
-__all__ = ["register", "unregister"]
+MODULES = (sidebar, adjust)
+"""In the order in which the sidebar shows them."""
+
+
+def register() -> None:
+    """Register each module's classes."""
+    for module in MODULES:
+        module.register()
+
+
+def unregister() -> None:
+    """The exact reverse."""
+    for module in reversed(MODULES):
+        module.unregister()

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import bpy
 
-from ..inference.pipeline import Reconstruction
+from ..inference.pipeline import Reconstruction, Settings
 from .camera import create_camera, match_render
 from .images import create_photo
 from .material import create_material
 from .mesh import create_mesh
 from .placement import Placement
-from .stored_code import store_code
+from .stored_code import load_code, store_code, store_settings
 
 CREATED_TYPES = ("objects", "meshes", "materials", "images", "cameras", "collections")
 """Collections of ``bpy.data`` that building adds to."""
@@ -35,7 +35,9 @@ class Built:
     collection: str
 
 
-def build(context: bpy.types.Context, reconstruction: Reconstruction, photo_path: Path, size: float) -> Built:
+def build(
+    context: bpy.types.Context, reconstruction: Reconstruction, photo_path: Path, settings: Settings, size: float
+) -> Built:
     """Put a reconstruction into the scene, standing at the 3D cursor and facing -Y.
 
     The object becomes the selected and active one. A scene without a camera gets the matched one as its camera; a
@@ -45,6 +47,7 @@ def build(context: bpy.types.Context, reconstruction: Reconstruction, photo_path
         context: with the scene and view layer to build in.
         reconstruction: what the engine returned.
         photo_path: the photo, packed as the camera's background.
+        settings: what the engine was asked for, kept with the object.
         size: longest side, Blender units.
 
     Raises:
@@ -60,6 +63,7 @@ def build(context: bpy.types.Context, reconstruction: Reconstruction, photo_path
         # The cursor's rotation is left alone on purpose: the object stands on the ground and faces -Y.
         made.location = scene.cursor.location
         store_code(made, reconstruction.code.to_bytes(), placement)
+        store_settings(made, settings)
         code = reconstruction.code
         camera = create_camera(f"{name} camera", code.camera, code.window, placement, create_photo(photo_path))
         camera.parent = made
@@ -71,6 +75,30 @@ def build(context: bpy.types.Context, reconstruction: Reconstruction, photo_path
             match_render(scene, camera, code.window.photo_width, code.window.photo_height)
         _make_active(context, made)
     return Built(made.name, camera.name, collection.name)
+
+
+def rebuild(target: bpy.types.Object, reconstruction: Reconstruction, settings: Settings) -> None:
+    """Give an object the surface and maps that its code was made into again.
+
+    The object's place, its camera and its origin stay, so that what was modelled on it still fits. Its former mesh and
+    material leave the object but stay in the file, with whatever the artist did to them, until it is saved without a
+    user of theirs.
+
+    Args:
+        target: an object that was reconstructed from a photo.
+        reconstruction: what the engine returned.
+        settings: what it was asked for, kept with the object.
+
+    Raises:
+        ModelError: the object has lost its code meanwhile. Nothing has been changed.
+    """
+    _code, placement = load_code(target)
+    with all_or_nothing():
+        vertices = placement.to_local(reconstruction.surface.vertices)
+        mesh = create_mesh(target.name, vertices, reconstruction.surface.faces, reconstruction.uvs)
+        mesh.materials.append(create_material(target.name, reconstruction.maps))
+    target.data = mesh
+    store_settings(target, settings)
 
 
 @contextmanager

@@ -22,6 +22,16 @@ def create_mesh(
         faces: (m, 4) int32, quads, counter-clockwise seen from outside.
         uvs: (m, 4, 2) float32, one UV per corner.
     """
+    mesh = create_plain_mesh(name, vertices, faces)
+    layer = mesh.uv_layers.new(name=UV_MAP, do_init=False)
+    layer.uv.foreach_set("vector", _flat(uvs, np.float32))
+    # The surface may hold a quad whose corners fell together; validate() takes it out and keeps the rest.
+    mesh.validate()
+    return mesh
+
+
+def create_plain_mesh(name: str, vertices: NDArray[np.float32], faces: NDArray[np.int32]) -> bpy.types.Mesh:
+    """A smooth-shaded mesh without UVs; arguments as of ``create_mesh``."""
     mesh = bpy.data.meshes.new(name)
     mesh.vertices.add(len(vertices))
     mesh.vertices.foreach_set("co", _flat(vertices, np.float32))
@@ -30,10 +40,6 @@ def create_mesh(
     mesh.polygons.add(len(faces))
     mesh.polygons.foreach_set("loop_start", np.arange(0, faces.size, faces.shape[1], dtype=np.int32))
     mesh.update(calc_edges=True)
-    layer = mesh.uv_layers.new(name=UV_MAP, do_init=False)
-    layer.uv.foreach_set("vector", _flat(uvs, np.float32))
-    # The surface may hold a quad whose corners fell together; validate() takes it out and keeps the rest.
-    mesh.validate()
     mesh.shade_smooth()
     return mesh
 

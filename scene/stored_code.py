@@ -1,14 +1,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The code kept with its object, so that surface and maps can be made again without the photo or the network."""
 
+import json
+from dataclasses import asdict, fields
+from typing import Any, TypeVar
+
 import bpy
 
+from ..inference.bake import BakeSettings
 from ..inference.code import Code
 from ..inference.errors import ModelError
+from ..inference.pipeline import Settings
+from ..inference.surface import SurfaceSettings
 from .placement import Placement
 
 CODE_KEY = "image_to_3d_code"
 PLACEMENT_KEY = "image_to_3d_placement"
+SETTINGS_KEY = "image_to_3d_settings"
+
+SettingsT = TypeVar("SettingsT", SurfaceSettings, BakeSettings)
 
 
 def store_code(target: bpy.types.Object, code: bytes, placement: Placement) -> None:
@@ -31,3 +41,27 @@ def load_code(target: bpy.types.Object) -> tuple[Code, Placement]:
     if not has_code(target):
         raise ModelError(f"'{target.name}' was not reconstructed from a photo.", "Choose an object that was.")
     return Code.from_bytes(bytes(target[CODE_KEY])), Placement.from_list(list(target[PLACEMENT_KEY]))
+
+
+def store_settings(target: bpy.types.Object, settings: Settings) -> None:
+    """Remember how surface and maps were made, as JSON that a person can read in the object's properties."""
+    values = {"surface": asdict(settings.surface), "bake": asdict(settings.bake)}
+    target[SETTINGS_KEY] = json.dumps(values, sort_keys=True)
+
+
+def load_settings(target: bpy.types.Object) -> tuple[SurfaceSettings, BakeSettings]:
+    """How the object's surface and maps were made; defaults for what is not known of it."""
+    try:
+        values = json.loads(target.get(SETTINGS_KEY, "{}"))
+        return _known(SurfaceSettings, values.get("surface", {})), _known(BakeSettings, values.get("bake", {}))
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ModelError(
+            f"The settings kept with '{target.name}' are damaged.",
+            f"Delete its custom property '{SETTINGS_KEY}' to start from the defaults.",
+        ) from error
+
+
+def _known(kind: type[SettingsT], values: dict[str, Any]) -> SettingsT:
+    """Settings from stored values, those of another version of the extension left out."""
+    names = {item.name for item in fields(kind)}
+    return kind(**{name: value for name, value in values.items() if name in names})

@@ -75,6 +75,14 @@ class FakeHost:
         self.asked.append((photo_path, settings))
         return self.jobs.pop(0)
 
+    def reconstruct_again(self, name, code, settings):
+        self.asked.append((name, code, settings))
+        return self.jobs.pop(0)
+
+    def extract_again(self, code, settings):
+        self.asked.append((code, settings))
+        return self.jobs.pop(0)
+
     def bake_again(self, code, mesh, settings):
         self.asked.append((code, mesh, settings))
         return self.jobs.pop(0)

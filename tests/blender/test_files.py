@@ -7,6 +7,7 @@ import bpy
 import numpy as np
 import pytest
 from image_to_3d.inference.errors import OutputError
+from image_to_3d.inference.pipeline import Settings
 from image_to_3d.scene import files
 from image_to_3d.scene.build import build
 from image_to_3d.scene.files import WRITERS, make_folder, write_files
@@ -22,7 +23,7 @@ READERS = {
 
 @pytest.fixture
 def made(reconstruction, photo_path):
-    return bpy.data.objects[build(bpy.context, reconstruction, photo_path, size=0.4).object]
+    return bpy.data.objects[build(bpy.context, reconstruction, photo_path, Settings(), size=0.4).object]
 
 
 def texture(target):

@@ -10,7 +10,18 @@ from image_to_3d.cutout_preview import CHECKER_GREYS, ICON_SIZE, PREVIEW, icon_p
 from image_to_3d.engine import ENGINE
 from image_to_3d.inference.errors import PhotoError
 from image_to_3d.panels import sidebar as panels
+from image_to_3d.panels.text import DEFAULT_LINE
 from image_to_3d.tasks import Summary
+
+
+class Arguments:
+    """What a button passes on; every argument must exist."""
+
+    def __init__(self, names):
+        self.__dict__["names"] = names
+
+    def __setattr__(self, name, value):
+        assert name in self.names, f"the operator has no {name}"
 
 
 class Layout:
@@ -38,8 +49,9 @@ class Layout:
 
     def operator(self, name, **_):
         group, _, rest = name.partition(".")
-        getattr(getattr(bpy.ops, group), rest).get_rna_type()
+        kind = getattr(getattr(bpy.ops, group), rest).get_rna_type()
         self.drawn.append(name)
+        return Arguments({item.identifier for item in kind.properties})
 
     def template_icon(self, icon_value, scale):
         self.drawn.append("icon")
@@ -120,7 +132,7 @@ def test_a_failure_shows_what_happened_and_what_to_do():
     ENGINE.failure = PhotoError("'cup.png' is damaged or incomplete, so that nothing can be seen.", "Export it again.")
     drawn = draw(panels.IMAGE_TO_3D_PT_result)
     assert " ".join(drawn[:-1]).startswith("'cup.png' is damaged or incomplete, so that nothing can be seen. Export it")
-    assert max(map(len, drawn)) <= panels.DEFAULT_LINE
+    assert max(map(len, drawn)) <= DEFAULT_LINE
 
 
 def test_preferences_draw(extension):

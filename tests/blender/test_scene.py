@@ -7,6 +7,7 @@ import pytest
 from bpy_extras.object_utils import world_to_camera_view
 from image_to_3d.inference.code import Code
 from image_to_3d.inference.errors import ModelError, PhotoError
+from image_to_3d.inference.pipeline import Settings
 from image_to_3d.scene import build as build_module
 from image_to_3d.scene.build import build
 from image_to_3d.scene.mesh import count_islands
@@ -24,7 +25,7 @@ def world_vertices(target):
 def built(reconstruction, photo_path):
     bpy.context.scene.cursor.location = (3, 4, 5)
     bpy.context.scene.cursor.rotation_euler = (0.3, 0.2, 0.1)
-    names = build(bpy.context, reconstruction, photo_path, size=0.4)
+    names = build(bpy.context, reconstruction, photo_path, Settings(), size=0.4)
     bpy.context.view_layer.update()
     return names
 
@@ -111,7 +112,7 @@ def test_a_scene_with_a_camera_keeps_it(reconstruction, photo_path):
     scene.collection.objects.link(own)
     scene.camera = own
     resolution = (scene.render.resolution_x, scene.render.resolution_y)
-    build(bpy.context, reconstruction, photo_path, size=1.0)
+    build(bpy.context, reconstruction, photo_path, Settings(), size=1.0)
     assert scene.camera == own
     assert (scene.render.resolution_x, scene.render.resolution_y) == resolution
 
@@ -128,7 +129,7 @@ def test_a_photo_taken_sideways_is_packed_upright(reconstruction, tmp_path):
     exif[0x0112] = 6
     stored = Image.new("RGB", (120, 90), (200, 100, 50))
     stored.save(tmp_path / "sideways.jpg", exif=exif)
-    names = build(bpy.context, reconstruction, tmp_path / "sideways.jpg", size=1.0)
+    names = build(bpy.context, reconstruction, tmp_path / "sideways.jpg", Settings(), size=1.0)
     image = bpy.data.objects[names.camera].data.background_images[0].image
     assert tuple(image.size) == (90, 120)
 
@@ -163,7 +164,7 @@ def test_placement_there_and_back():
 
 
 def test_a_second_run_makes_a_second_object(built, reconstruction, photo_path):
-    again = build(bpy.context, reconstruction, photo_path, size=1.0)
+    again = build(bpy.context, reconstruction, photo_path, Settings(), size=1.0)
     assert again.object != built.object
     assert again.object.startswith("ball")
     assert built.object in bpy.data.objects
@@ -183,7 +184,7 @@ def test_a_failure_at_any_step_leaves_nothing(step, reconstruction, photo_path, 
 
     monkeypatch.setattr(build_module, step, fail_after)
     with pytest.raises(RuntimeError, match="out of luck"):
-        build(bpy.context, reconstruction, photo_path, size=1.0)
+        build(bpy.context, reconstruction, photo_path, Settings(), size=1.0)
     assert counts() == before
     assert "other" in bpy.data.objects
 
@@ -192,5 +193,5 @@ def test_a_photo_deleted_meanwhile_leaves_nothing(reconstruction, photo_path, co
     photo_path.unlink()
     before = counts()
     with pytest.raises(PhotoError, match=r"ball\.png"):
-        build(bpy.context, reconstruction, photo_path, size=1.0)
+        build(bpy.context, reconstruction, photo_path, Settings(), size=1.0)
     assert counts() == before

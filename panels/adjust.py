@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The panel with which a reconstructed object's surface and texture are changed without the network."""
+
+import bpy
+
+from ..scene.stored_code import has_code
+from .sidebar import SidebarPanel
+
+
+class IMAGE_TO_3D_PT_adjust(SidebarPanel, bpy.types.Panel):
+    """Sliders for the active object, and the button."""
+
+    bl_idname = "IMAGE_TO_3D_PT_adjust"
+    bl_parent_id = "IMAGE_TO_3D_PT_main"
+    bl_label = "Adjust"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only for an object that was reconstructed."""
+        return has_code(context.object)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Surface, then texture."""
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        values = context.window_manager.image_to_3d_adjust
+        layout.prop(values, "is_live")
+        column = layout.column()
+        for name in ("iso_shift", "base_cut", "smoothing", "floater_share", "resolution", "target_faces"):
+            column.prop(values, name)
+        column = layout.column()
+        for name in ("texture_size", "photo_strength"):
+            column.prop(values, name)
+        row = layout.row(align=True)
+        row.operator("image_to_3d.adjust", icon="CHECKMARK").use_sliders = True
+        row.operator("image_to_3d.reset_adjustments", text="", icon="LOOP_BACK")
+
+
+register, unregister = bpy.utils.register_classes_factory((IMAGE_TO_3D_PT_adjust,))

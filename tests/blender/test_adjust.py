@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Changing surface and texture after the fact: by script, by slider, live; and nothing lost on the way."""
+
+import dataclasses
+
+import bpy
+import numpy as np
+import pytest
+from image_to_3d import adjustments
+from image_to_3d.adjustments import ADJUSTMENTS, BAKE_NAMES, LIVE, REST_SECONDS, SURFACE_NAMES
+from image_to_3d.engine import ENGINE
+from image_to_3d.inference.errors import SurfaceError
+from image_to_3d.inference.pipeline import Settings
+from image_to_3d.inference.surface import SurfaceSettings
+from image_to_3d.jobs import JobState
+from image_to_3d.panels.adjust import IMAGE_TO_3D_PT_adjust
+from image_to_3d.scene.build import build
+from image_to_3d.scene.preview import STAND_IN
+from image_to_3d.scene.stored_code import load_settings
+
+from .test_panels import draw
+
+MADE_WITH = Settings(surface=SurfaceSettings(resolution=200, smoothing=2))
+
+
+@pytest.fixture
+def made(host, reconstruction, photo_path):
+    """A reconstructed object, active."""
+    names = build(bpy.context, reconstruction, photo_path, MADE_WITH, size=0.4)
+    return bpy.data.objects[names.object]
+
+
+@pytest.fixture
+def sliders(made):
+    return bpy.context.window_manager.image_to_3d_adjust
+
+
+@pytest.fixture
+def flat(reconstruction):
+    """The box at a third of its height, as if its base had been cut."""
+    surface = reconstruction.surface
+    vertices = surface.vertices * np.array([1, 1, 1 / 3], np.float32)
+    return dataclasses.replace(reconstruction, surface=dataclasses.replace(surface, vertices=vertices))
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that stands until it is told to go on."""
+
+    class Clock:
+        now = 100.0
+
+        def monotonic(self):
+            return self.now
+
+    clock = Clock()
+    monkeypatch.setattr(adjustments, "time", clock)
+    return clock
+
+
+def finished(fake_job, result):
+    return fake_job([JobState.DONE], result=result)
+
+
+def test_a_script_changes_what_it_names_and_keeps_the_rest(made, host, fake_job, flat):
+    host.jobs = [finished(fake_job, flat)]
+    before, place = made.dimensions.copy(), made.matrix_world.copy()
+    assert bpy.ops.image_to_3d.adjust(base_cut=0.5, texture_size=512) == {"FINISHED"}
+    name, code, settings = host.asked[0]
+    assert (name, code.system) == ("ball", "pebble")
+    assert settings.surface == dataclasses.replace(MADE_WITH.surface, base_cut=0.5)
+    assert settings.bake == dataclasses.replace(MADE_WITH.bake, texture_size=512)
+    assert made.dimensions.z == pytest.approx(before.z / 3, rel=1e-4)
+    assert made.matrix_world == place
+    assert load_settings(made) == (settings.surface, settings.bake)
+    assert made.data.uv_layers.active is not None
+    assert made.active_material.node_tree.nodes["Principled BSDF"].inputs["Base Color"].is_linked
+
+
+def test_one_undo_brings_the_old_mesh_back(made, host, fake_job, flat):
+    host.jobs = [finished(fake_job, flat)]
+    bpy.ops.ed.undo_push(message="before")
+    before = max(made.dimensions), made.dimensions.z
+    bpy.ops.image_to_3d.adjust("EXEC_DEFAULT", True, base_cut=0.5)
+    bpy.ops.ed.undo()
+    again = bpy.data.objects["ball"]
+    assert (max(again.dimensions), again.dimensions.z) == pytest.approx(before)
+    assert load_settings(again) == (MADE_WITH.surface, MADE_WITH.bake)
+
+
+def test_a_failure_changes_nothing(made, host, fake_job, counts):
+    host.jobs = [fake_job([JobState.FAILED], error=SurfaceError("There is no surface.", "Lower the iso level."))]
+    mesh, before = made.data, counts()
+    with pytest.raises(RuntimeError, match="Lower the iso level"):
+        bpy.ops.image_to_3d.adjust(iso_shift=1.0)
+    assert made.data == mesh
+    assert counts() == before
+    assert load_settings(made) == (MADE_WITH.surface, MADE_WITH.bake)
+
+
+def test_only_reconstructed_objects_can_be_adjusted(made):
+    bpy.ops.mesh.primitive_cube_add()
+    with pytest.raises(RuntimeError, match="was not reconstructed"):
+        bpy.ops.image_to_3d.adjust()
+    with pytest.raises(RuntimeError, match="'nothing' was not reconstructed"):
+        bpy.ops.image_to_3d.adjust(target="nothing")
+
+
+def test_sliders_show_the_active_objects_values_and_make_no_change_yet(made, sliders):
+    assert (sliders.resolution, sliders.smoothing, sliders.texture_size) == (200, 2, "2048")
+    mesh = made.data
+    sliders.iso_shift, sliders.texture_size, sliders.target_faces = 0.5, "1024", 5000
+    assert (sliders.iso_shift, sliders.texture_size, sliders.target_faces) == (0.5, "1024", 5000)
+    assert made.data == mesh
+    assert load_settings(made) == (MADE_WITH.surface, MADE_WITH.bake)
+    bpy.ops.image_to_3d.reset_adjustments()
+    assert (sliders.iso_shift, sliders.texture_size, sliders.target_faces) == (0.0, "2048", 0)
+
+
+def test_the_button_applies_the_sliders(made, sliders, host, fake_job, flat):
+    host.jobs = [finished(fake_job, flat)]
+    sliders.base_cut, sliders.photo_strength = 0.5, 0.25
+    bpy.ops.image_to_3d.adjust(use_sliders=True)
+    settings = host.asked[0][2]
+    assert (settings.surface.base_cut, settings.bake.photo_strength) == (0.5, 0.25)
+    assert settings.surface.resolution == 200
+
+
+def test_a_moving_slider_shows_a_coarse_surface_and_rest_applies_it(made, sliders, host, fake_job, flat, clock):
+    own = made.data
+    host.jobs = [finished(fake_job, flat.surface), finished(fake_job, flat)]
+    ADJUSTMENTS.change(made, "base_cut", 0.5)
+    LIVE.touch(made)
+    assert LIVE.tick() is not None
+    coarse = host.asked[0][1].surface
+    assert (coarse.resolution, coarse.base_cut) == (96, 0.5)
+    assert not ENGINE.is_busy, "a preview keeps no button from being pressed"
+    assert LIVE.tick() is not None
+    assert made.data != own
+    assert made.dimensions.z == pytest.approx(0.32 / 3, rel=1e-3)
+    assert own.name in bpy.data.meshes
+    clock.now += REST_SECONDS + 0.1
+    assert LIVE.tick() is None
+    exact = host.asked[1][2].surface
+    assert (exact.resolution, exact.base_cut) == (200, 0.5)
+    assert load_settings(made)[0] == exact
+    assert made.data.uv_layers.active is not None
+    assert not [mesh for mesh in bpy.data.meshes if mesh.name.startswith(STAND_IN)]
+    assert ADJUSTMENTS.values(made)["base_cut"] == 0.5
+
+
+def test_saving_and_undo_never_see_the_stand_in(made, host, fake_job, flat, clock, tmp_path):
+    own, names = made.data, {mesh.name for mesh in bpy.data.meshes}
+    host.jobs = [finished(fake_job, flat.surface)]
+    ADJUSTMENTS.change(made, "base_cut", 0.5)
+    LIVE.touch(made)
+    LIVE.tick(), LIVE.tick()
+    assert made.data != own
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "kept.blend"), copy=True)
+    assert made.data == own
+    assert {mesh.name for mesh in bpy.data.meshes} == names
+    assert ADJUSTMENTS.values(made)["base_cut"] == 0.0
+
+
+def test_a_real_job_waits_for_a_preview_and_then_runs(made, host, fake_job, flat, clock):
+    host.jobs = [fake_job([JobState.RUNNING, JobState.DONE], result=flat.surface), finished(fake_job, flat)]
+    ADJUSTMENTS.change(made, "base_cut", 0.5)
+    LIVE.touch(made)
+    LIVE.tick()
+    assert bpy.ops.image_to_3d.adjust(base_cut=0.5) == {"FINISHED"}
+    assert made.dimensions.z == pytest.approx(0.32 / 3, rel=1e-3)
+
+
+def test_a_failed_preview_brings_the_own_mesh_back(made, host, fake_job, clock):
+    own = made.data
+    host.jobs = [fake_job([JobState.FAILED], error=SurfaceError("There is no surface.", "Lower the iso level."))]
+    ADJUSTMENTS.change(made, "iso_shift", 1.0)
+    LIVE.touch(made)
+    LIVE.tick()
+    assert LIVE.tick() is None
+    assert made.data == own
+    assert ENGINE.failure.hint == "Lower the iso level."
+
+
+def test_the_panel_appears_with_a_reconstructed_object_and_names_all_sliders(made):
+    assert IMAGE_TO_3D_PT_adjust.poll(bpy.context)
+    shown = draw(IMAGE_TO_3D_PT_adjust)
+    assert {*SURFACE_NAMES, *BAKE_NAMES} <= set(shown)
+    assert "image_to_3d.adjust" in shown
+    bpy.ops.mesh.primitive_cube_add()
+    assert not IMAGE_TO_3D_PT_adjust.poll(bpy.context)
