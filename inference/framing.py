@@ -32,11 +32,13 @@ class FramingSettings:
         size: side of the network's image, pixels.
         foreground_ratio: the object's longest side as a share of the frame's.
         background: colour behind the object, sRGB, each 0..1.
+        resampling: antialiased filter for the resize. ``BOX`` enlarges bilinearly, as OpenCV's area interpolation does.
     """
 
     size: int
     foreground_ratio: float
     background: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    resampling: Image.Resampling = Image.Resampling.BICUBIC
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,11 @@ def frame(photo: Photo, mask: NDArray[np.float32], settings: FramingSettings) ->
     background = tuple(round(channel * 255) for channel in settings.background)
     composite = Image.new("RGBA", cutout.size, (*background, 255))
     composite.alpha_composite(cutout)
-    size = (settings.size, settings.size)
-    image = composite.convert("RGB").resize(size, Image.Resampling.BICUBIC)
-    small_mask = cutout.getchannel("A").resize(size, Image.Resampling.BICUBIC)
+    size, resampling = (settings.size, settings.size), settings.resampling
+    if resampling == Image.Resampling.BOX and settings.size > cutout.width:
+        resampling = Image.Resampling.BILINEAR
+    image = composite.convert("RGB").resize(size, resampling)
+    small_mask = cutout.getchannel("A").resize(size, resampling)
     focal = None
     if photo.focal_35mm is not None:
         diagonal = math.hypot(window.photo_width, window.photo_height)

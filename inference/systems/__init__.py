@@ -111,7 +111,17 @@ class System(Protocol):
         ...
 
 
-_MODULES = {"pebble": ".pebble"}
+_MODULES = {
+    "pebble": ".pebble",
+    "triposr": ".triposr",
+    "openlrm-small": ".openlrm",
+    "openlrm-base": ".openlrm",
+    "openlrm-large": ".openlrm",
+    "openlrm-obj-small": ".openlrm",
+    "openlrm-obj-base": ".openlrm",
+    "openlrm-obj-large": ".openlrm",
+}
+"""The module of each system. It names one system ``SYSTEM``, or several by id in ``SYSTEMS``."""
 
 
 def system_ids() -> tuple[str, ...]:
@@ -128,5 +138,6 @@ def get_system(system_id: str) -> System:
     if system_id not in _MODULES:
         known = ", ".join(_MODULES)
         raise ModelError(f"There is no reconstruction system called '{system_id}'.", f"Choose one of: {known}.")
-    system: System = importlib.import_module(_MODULES[system_id], __package__).SYSTEM
+    module = importlib.import_module(_MODULES[system_id], __package__)
+    system: System = module.SYSTEMS[system_id] if hasattr(module, "SYSTEMS") else module.SYSTEM
     return system
