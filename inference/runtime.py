@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one place where ONNX Runtime is used: devices, threads, cancellation, and errors an artist understands."""
+"""The one place where ONNX Runtime is used: devices, threads, weights, cancellation, and errors an artist understands.
+
+Networks that ship with the extension have their weights inside (a ``Path``). The others are a graph without weights and
+somebody else's checkpoint (a ``Network``): their weights stay in the mapped file, so that running them takes no second
+copy, and pages of the file that memory runs short of are simply read again.
+"""
 
 import contextlib
 import os
@@ -9,10 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
+from .binding import bind, load_manifest
+from .checkpoints import open_checkpoint
 from .errors import Cancelled, ModelError
 from .monitor import Monitor
+from .network import Network, Precision
 from .store import Store
 
 PROVIDERS = {
@@ -22,6 +31,9 @@ PROVIDERS = {
     "cpu": "CPUExecutionProvider",
 }
 """Devices by preference; ``auto`` takes the first one that this build of ONNX Runtime has."""
+
+DEVICE_MEMORY = {"cuda": "cuda", "directml": "dml"}
+"""What ONNX Runtime calls the memory of the devices that have their own; the others work in the CPU's."""
 
 POLL_SECONDS = 0.03
 """How often a running network is asked whether it was cancelled."""
@@ -35,17 +47,27 @@ class RuntimeSettings:
         device: ``auto`` or one of ``PROVIDERS``.
         threads: of the CPU; 0 for all cores.
         models_folder: where installed checkpoints are; None where there are none, as in tests.
+        precision: of networks that leave it open.
     """
 
     device: str = "auto"
     threads: int = 0
     models_folder: Path | None = None
+    precision: Precision = Precision.AUTOMATIC
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """A session and what it needs to stay alive: ONNX Runtime does not copy the arrays given to it."""
+
+    session: Any
+    weights: Mapping[str, NDArray[Any]]
 
 
 class Runtime:
-    """Keeps one session per model file warm and runs it.
+    """Keeps one session per network warm and runs it.
 
-    A GPU that cannot be used is never silent: the CPU takes over with a warning, once, for all models.
+    A GPU that cannot be used is never silent: the CPU takes over with a warning, once, for all networks.
 
     Attributes:
         device: what is really in use, a key of ``PROVIDERS``.
@@ -60,81 +82,116 @@ class Runtime:
         self._settings = settings
         self.store = Store(settings.models_folder)
         self._ort = _import_onnxruntime()
-        self._sessions: dict[Path, Any] = {}
+        self._sessions: dict[Path | Network, _Loaded] = {}
+        self._constants: dict[tuple[Path | Network, str], tuple[NDArray[Any], Any]] = {}
         available = [name for name, provider in PROVIDERS.items() if provider in self._ort.get_available_providers()]
         self.device = available[0] if settings.device == "auto" else settings.device
         self._is_available = self.device in available
 
-    def run(self, model: Path, inputs: Mapping[str, NDArray[Any]], monitor: Monitor) -> dict[str, NDArray[Any]]:
+    def run(
+        self,
+        network: Path | Network,
+        inputs: Mapping[str, NDArray[Any]],
+        monitor: Monitor,
+        constants: Mapping[str, NDArray[Any]] | None = None,
+    ) -> dict[str, NDArray[Any]]:
         """Run a network.
 
         Args:
-            model: the ``.onnx`` file.
-            inputs: one array per input of the graph, by name.
+            network: the ``.onnx`` file, or a graph with the checkpoint that its weights are in.
+            inputs: one array per input of the graph, by name, but for those in ``constants``.
             monitor: receives a warning if the CPU takes over from a GPU. Its ``is_cancelled`` is polled from a second
                 thread while the network runs.
+            constants: inputs that many runs share. A GPU keeps them until the network is given another array (the
+                object counts, so it must not be changed meanwhile).
 
         Returns:
             The graph's outputs by name.
 
         Raises:
-            ModelError: the file is missing or corrupt, or the network does not run.
+            ModelError: a file is missing or corrupt, the checkpoint does not fit, or the network does not run.
             Cancelled: the monitor said so; within about POLL_SECONDS and the time of one operator.
         """
         try:
-            return self._run_once(model, inputs, monitor)
+            return self._run_once(network, inputs, constants or {}, monitor)
         except _errors(self._ort) as error:
             if self.device == "cpu":
                 raise ModelError(
-                    f"The network '{model.name}' failed ({_first_line(error)}).",
+                    f"The network '{network.name}' failed ({_first_line(error)}).",
                     "Reinstall the extension; if it happens again, report it with the preferences' diagnostics.",
                 ) from error
             self._fall_back_to_cpu(_first_line(error), monitor)
-        return self.run(model, inputs, monitor)
+        return self.run(network, inputs, monitor, constants)
 
     def release(self) -> None:
-        """Free all sessions and their memory; the next run loads its model again."""
+        """Free all sessions and their memory; the next run loads its network again."""
+        self._constants.clear()
         self._sessions.clear()
 
-    def _run_once(self, model: Path, inputs: Mapping[str, NDArray[Any]], monitor: Monitor) -> dict[str, NDArray[Any]]:
-        session = self._session(model, monitor)
+    def _run_once(
+        self,
+        network: Path | Network,
+        inputs: Mapping[str, NDArray[Any]],
+        constants: Mapping[str, NDArray[Any]],
+        monitor: Monitor,
+    ) -> dict[str, NDArray[Any]]:
+        session = self._session(network, monitor)
+        binding = session.io_binding()
+        for name, array in inputs.items():
+            binding.bind_cpu_input(name, np.ascontiguousarray(array))
+        for name, array in constants.items():
+            binding.bind_ortvalue_input(name, self._on_device(network, name, array))
         names = [output.name for output in session.get_outputs()]
+        for name in names:
+            binding.bind_output(name, "cpu")
         options = self._ort.RunOptions()
         with _terminated_on_cancel(options, monitor) as cancelled:
             try:
-                outputs = session.run(names, dict(inputs), options)
+                session.run_with_iobinding(binding, options)
             except _errors(self._ort) as error:
                 if cancelled.is_set():
                     raise Cancelled from error
                 raise
-        return dict(zip(names, outputs, strict=True))
+        return dict(zip(names, binding.copy_outputs_to_cpu(), strict=True))
 
-    def _session(self, model: Path, monitor: Monitor) -> Any:  # noqa: ANN401 - onnxruntime has no types
+    def _on_device(self, network: Path | Network, name: str, array: NDArray[Any]) -> Any:  # noqa: ANN401
+        """A constant input in the device's memory; uploaded only if it is another array than the last time."""
+        held, value = self._constants.get((network, name), (None, None))
+        if held is not array:
+            memory = DEVICE_MEMORY.get(self.device, "cpu")
+            value = self._ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array), memory, 0)
+            self._constants[network, name] = (array, value)
+        return value
+
+    def _session(self, network: Path | Network, monitor: Monitor) -> Any:  # noqa: ANN401 - onnxruntime has no types
         if not self._is_available:
             self._fall_back_to_cpu("this build of ONNX Runtime does not support it", monitor)
-        if model not in self._sessions:
-            self._sessions[model] = self._load(model, monitor)
-        return self._sessions[model]
+        if network not in self._sessions:
+            self._sessions[network] = self._load(network, monitor)
+        return self._sessions[network].session
 
-    def _load(self, model: Path, monitor: Monitor) -> Any:  # noqa: ANN401
-        if not model.is_file():
-            raise ModelError(f"The network '{model}' is missing.", "Reinstall the extension.")
+    def _load(self, network: Path | Network, monitor: Monitor) -> _Loaded:
+        file = network if isinstance(network, Path) else network.variant(self._settings.precision, self.device)
+        if not file.is_file():
+            raise ModelError(f"The network '{file}' is missing.", "Reinstall the extension.")
+        weights = {} if isinstance(network, Path) else _read_weights(file, network.checkpoint, monitor)
         try:
-            session = self._create(model)
+            session = self._create(file, weights)
         except _errors(self._ort) as error:
             if self.device == "cpu":
                 raise ModelError(
-                    f"The network '{model.name}' cannot be loaded: the file is damaged or not an ONNX network.",
+                    f"The network '{file.name}' cannot be loaded: the file is damaged or not an ONNX network.",
                     "Reinstall the extension.",
                 ) from error
             self._fall_back_to_cpu(_first_line(error), monitor)
-            return self._load(model, monitor)
+            return self._load(network, monitor)
         # ONNX Runtime itself goes on without a provider whose libraries it cannot load; only this list tells.
         if PROVIDERS[self.device] not in session.get_providers():
             self._fall_back_to_cpu("its driver or libraries could not be loaded", monitor)
-        return session
+            return self._load(network, monitor)
+        return _Loaded(session, weights)
 
-    def _create(self, model: Path) -> Any:  # noqa: ANN401
+    def _create(self, file: Path, weights: Mapping[str, NDArray[Any]]) -> Any:  # noqa: ANN401
         options = self._ort.SessionOptions()
         options.intra_op_num_threads = self._settings.threads or _core_count()
         options.inter_op_num_threads = 1
@@ -145,14 +202,27 @@ class Runtime:
         # and 548 MB with patterns. The arena stays on: without it the same run needs 15 % more CPU time.
         options.enable_mem_pattern = False
         options.log_severity_level = 3
+        if weights:
+            # Otherwise every matrix is copied into the order that the CPU's kernels like best: TripoSR's peak is
+            # 3.9 GB then.
+            options.add_session_config_entry("session.disable_prepacking", "1")
+            values = [self._ort.OrtValue.ortvalue_from_numpy(array) for array in weights.values()]
+            options.add_external_initializers(list(weights), values)
         providers = list(dict.fromkeys([PROVIDERS[self.device], PROVIDERS["cpu"]]))
-        return self._ort.InferenceSession(model, options, providers=providers)
+        return self._ort.InferenceSession(file, options, providers=providers)
 
     def _fall_back_to_cpu(self, reason: str, monitor: Monitor) -> None:
         monitor.warn(f"The {self.device} device cannot be used ({reason}); the CPU is used instead, which is slower.")
         self.device = "cpu"
         self._is_available = True
-        self._sessions.clear()
+        self.release()
+
+
+def _read_weights(graph: Path, checkpoint: Path, monitor: Monitor) -> dict[str, NDArray[Any]]:
+    """The arrays that a weightless graph needs; they keep the checkpoint's file mapped."""
+    manifest = load_manifest(graph)
+    with open_checkpoint(checkpoint) as opened:
+        return bind(manifest, opened, monitor)
 
 
 def _import_onnxruntime() -> Any:  # noqa: ANN401
@@ -170,7 +240,7 @@ def _import_onnxruntime() -> Any:  # noqa: ANN401
 
 
 def _errors(ort: Any) -> tuple[type[Exception], ...]:  # noqa: ANN401
-    """ONNX Runtime's exceptions; they share no base class of their own."""
+    """ONNX Runtime's exceptions: they share no base class of their own, and a run with bound arrays raises Python's."""
     state = ort.capi.onnxruntime_pybind11_state
     names = (
         "EngineError",
@@ -184,7 +254,7 @@ def _errors(ort: Any) -> tuple[type[Exception], ...]:  # noqa: ANN401
         "NotImplemented",
         "RuntimeException",
     )
-    return tuple(getattr(state, name) for name in names)
+    return (RuntimeError, *(getattr(state, name) for name in names))
 
 
 def _first_line(error: Exception) -> str:

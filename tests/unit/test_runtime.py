@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Devices, errors and cancellation, with the real ONNX Runtime and the bundled cut-out network."""
 
+import json
 import shutil
+import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -11,7 +14,12 @@ from image_to_3d.inference import runtime as runtime_module
 from image_to_3d.inference.cutout import NETWORK
 from image_to_3d.inference.errors import Cancelled, ModelError
 from image_to_3d.inference.monitor import Monitor
+from image_to_3d.inference.network import Network, Precision
 from image_to_3d.inference.runtime import Runtime, RuntimeSettings
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from checkpoint_files import FIXTURES, write_safetensors
 
 INPUTS = {"input.1": np.zeros((1, 3, 320, 320), np.float32)}
 STATE = onnxruntime.capi.onnxruntime_pybind11_state
@@ -77,22 +85,22 @@ def test_cancelling_stops_the_run_and_leaves_the_session_usable(runtime):
 def test_cancelling_terminates_the_network_in_mid_run(runtime, monkeypatch):
     """Not merely afterwards: ONNX Runtime itself reports that it was told to stop."""
     runtime.run(NETWORK, INPUTS, Monitor())
-    session = runtime._sessions[NETWORK]
+    session = runtime._sessions[NETWORK].session
     failures = []
 
     class Spy:
         def __getattr__(self, name):
             return getattr(session, name)
 
-        def run(self, *arguments):
+        def run_with_iobinding(self, *arguments):
             try:
-                return session.run(*arguments)
+                return session.run_with_iobinding(*arguments)
             except Exception as error:
                 failures.append(str(error))
                 raise
 
     monkeypatch.setattr(runtime_module, "POLL_SECONDS", 0.001)
-    monkeypatch.setitem(runtime._sessions, NETWORK, Spy())
+    monkeypatch.setitem(runtime._sessions, NETWORK, runtime_module._Loaded(Spy(), {}))
     with pytest.raises(Cancelled):
         runtime.run(NETWORK, INPUTS, CancellingMonitor(patience=0))
     assert len(failures) == 1
@@ -183,10 +191,13 @@ def test_a_gpu_that_fails_hands_over_to_the_cpu(monkeypatch, fails_at):
         def get_outputs(self):
             return self._session.get_outputs()
 
-        def run(self, *arguments):
+        def io_binding(self):
+            return self._session.io_binding()
+
+        def run_with_iobinding(self, *arguments):
             if self._is_gpu:
                 raise STATE.RuntimeException("CUDA failure 2: out of memory\nmore lines")
-            return self._session.run(*arguments)
+            return self._session.run_with_iobinding(*arguments)
 
     fake = fake_onnxruntime(["CUDAExecutionProvider", "CPUExecutionProvider"], GpuSession)
     monkeypatch.setattr(runtime_module, "_import_onnxruntime", lambda: fake)
@@ -211,3 +222,137 @@ def test_a_missing_onnxruntime_is_a_clear_error(monkeypatch):
         Runtime(RuntimeSettings())
     assert "ONNX Runtime" in caught.value.message
     assert "Install" in caught.value.hint
+
+
+LINEAR = FIXTURES / "linear.onnx"
+WEIGHT = np.array([[1, 2, 3], [4, 5, 6.0001]], np.float32)
+BIAS = np.array([0.5, -0.5], np.float32)
+TABLE = np.arange(8, dtype=np.float32).reshape(4, 2)
+X = np.linspace(-1, 1, 12, dtype=np.float32).reshape(4, 3)
+SCALE = np.array([[2, -1]], np.float32)
+
+
+def write_checkpoint(path, weight=WEIGHT):
+    arrays = {"layer.weight": weight, "layer.bias": BIAS, "table": TABLE}
+    return write_safetensors(path, {f"generator.{name}": array for name, array in arrays.items()})
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    return write_checkpoint(tmp_path / "weights.safetensors")
+
+
+def linear(weight=WEIGHT, scale=SCALE):
+    return (X @ weight.T + BIAS + TABLE) * scale
+
+
+def test_a_graph_without_weights_runs_on_those_of_a_checkpoint(runtime, checkpoint):
+    outputs = runtime.run(Network(LINEAR, checkpoint), {"x": X, "scale": SCALE}, Monitor())
+    assert list(outputs) == ["result"]
+    np.testing.assert_allclose(outputs["result"], linear(), rtol=1e-6)
+
+
+def test_weights_are_not_copied(runtime, checkpoint):
+    network = Network(LINEAR, checkpoint)
+    runtime.run(network, {"x": X, "scale": SCALE}, Monitor())
+    weights = runtime._sessions[network].weights
+    assert not weights["layer.weight"].flags.owndata
+    del weights
+    runtime.release()
+    assert runtime._sessions == {}
+
+
+def test_two_checkpoints_of_one_graph_are_two_networks(runtime, checkpoint, tmp_path):
+    other = write_checkpoint(tmp_path / "other.safetensors", 2 * WEIGHT)
+    for path, weight in ((checkpoint, WEIGHT), (other, 2 * WEIGHT), (checkpoint, WEIGHT)):
+        outputs = runtime.run(Network(LINEAR, path), {"x": X, "scale": SCALE}, Monitor())
+        np.testing.assert_allclose(outputs["result"], linear(weight), rtol=1e-6)
+
+
+def test_constant_inputs_are_uploaded_once_and_replaced_by_others(checkpoint, monkeypatch):
+    uploads = []
+    make = onnxruntime.OrtValue.ortvalue_from_numpy
+
+    def counting(array, *where):
+        uploads.append(where)
+        return make(array, *where)
+
+    fake = fake_onnxruntime(["CPUExecutionProvider"])
+    fake.OrtValue = types.SimpleNamespace(ortvalue_from_numpy=counting)
+    monkeypatch.setattr(runtime_module, "_import_onnxruntime", lambda: fake)
+    runtime, network = Runtime(RuntimeSettings()), Network(LINEAR, checkpoint)
+    other = 3 * SCALE
+    for scale in (SCALE, SCALE, other, other, SCALE):
+        outputs = runtime.run(network, {"x": X}, Monitor(), {"scale": scale})
+        np.testing.assert_allclose(outputs["result"], linear(scale=scale), rtol=1e-6)
+    assert uploads.count(("cpu", 0)) == 3
+
+
+def test_an_input_that_is_missing_is_a_model_error(runtime, checkpoint):
+    with pytest.raises(ModelError, match=r"linear\.onnx"):
+        runtime.run(Network(LINEAR, checkpoint), {"x": X}, Monitor())
+
+
+def test_a_checkpoint_that_does_not_fit_is_told_by_its_tensors(runtime, tmp_path):
+    path = write_checkpoint(tmp_path / "wrong.safetensors", WEIGHT.T)
+    with pytest.raises(ModelError, match=r"layer\.weight \(3x2 float32 instead of 2x3 float32\)"):
+        runtime.run(Network(LINEAR, path), {"x": X, "scale": SCALE}, Monitor())
+
+
+def test_a_graph_and_a_manifest_that_do_not_belong_together(runtime, checkpoint, tmp_path):
+    shutil.copy(LINEAR, tmp_path)
+    content = json.loads(LINEAR.with_suffix(".json").read_text(encoding="utf-8"))
+    del content["initializers"]["layer.bias"]
+    (tmp_path / "linear.json").write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(ModelError, match=r"linear\.onnx.*damaged"):
+        runtime.run(Network(tmp_path / "linear.onnx", checkpoint), {"x": X, "scale": SCALE}, Monitor())
+
+
+@pytest.mark.parametrize(
+    ("device", "own", "setting", "expected"),
+    [
+        ("cpu", "automatic", "automatic", "linear"),
+        ("cpu", "automatic", "float16", "linear_float16"),
+        ("cpu", "float16", "automatic", "linear_float16"),
+        ("cpu", "float32", "float16", "linear"),
+        ("cpu", "automatic", "int8", "linear"),
+        ("cuda", "automatic", "automatic", "linear_float16"),
+        ("directml", "automatic", "automatic", "linear_float16"),
+        ("coreml", "automatic", "automatic", "linear_float16"),
+        ("cuda", "automatic", "float32", "linear"),
+        ("cuda", "float32", "float16", "linear"),
+    ],
+)
+def test_the_precision_that_is_chosen(device, own, setting, expected):
+    network = Network(LINEAR, Path("weights"), Precision(own))
+    assert network.variant(Precision(setting), device).stem == expected
+
+
+def test_the_precision_of_the_settings_is_what_runs(checkpoint):
+    runtime = Runtime(RuntimeSettings(device="cpu", precision=Precision.FLOAT16))
+    outputs = runtime.run(Network(LINEAR, checkpoint), {"x": X, "scale": SCALE}, Monitor())
+    rounded = WEIGHT.astype(np.float16).astype(np.float32)
+    np.testing.assert_allclose(outputs["result"], linear(rounded), rtol=1e-6)
+    assert np.abs(outputs["result"] - linear()).max() > 1e-5
+
+
+def test_a_gpu_that_fails_hands_over_networks_with_a_checkpoint_too(checkpoint, monkeypatch):
+    files = []
+
+    class GpuSession:
+        def __init__(self, model, options, providers):
+            files.append(model.stem)
+            if providers[0] != "CPUExecutionProvider":
+                raise STATE.Fail("CUDA failure 2: out of memory")
+            self._session = onnxruntime.InferenceSession(model, options, providers=providers)
+
+        def __getattr__(self, name):
+            return getattr(self._session, name)
+
+    fake = fake_onnxruntime(["CUDAExecutionProvider", "CPUExecutionProvider"], GpuSession)
+    monkeypatch.setattr(runtime_module, "_import_onnxruntime", lambda: fake)
+    runtime, monitor = Runtime(RuntimeSettings()), Monitor()
+    outputs = runtime.run(Network(LINEAR, checkpoint), {"x": X, "scale": SCALE}, monitor)
+    np.testing.assert_allclose(outputs["result"], linear(), rtol=1e-6)
+    assert files == ["linear_float16", "linear"]
+    assert len(monitor.warnings) == 1
