@@ -12,6 +12,7 @@ from .inference.cutout import CutoutMethod
 from .inference.pipeline import RESOLUTION_RANGE
 from .inference.systems import get_system, system_ids
 from .options import DEFAULT_QUALITY, QUALITIES, TEXTURE_SIZES
+from .scene.camera import matched_camera, photo_fade, set_photo_fade
 
 DEFAULT = QUALITIES[DEFAULT_QUALITY]
 
@@ -167,8 +168,29 @@ class ImageTo3DAdjustment(bpy.types.PropertyGroup):
     )
 
 
+def _get_fade(_self: bpy.types.PropertyGroup) -> float:
+    camera = matched_camera(bpy.context.object)
+    return photo_fade(camera) if camera is not None else 0.0
+
+
+def _set_fade(_self: bpy.types.PropertyGroup, value: float) -> None:
+    camera = matched_camera(bpy.context.object)
+    if camera is not None:
+        set_photo_fade(camera, value)
+
+
 class ImageTo3DStatus(bpy.types.PropertyGroup):
-    """The job in progress. Each property is computed when read, so nothing of it is ever saved with a file."""
+    """The job in progress, and the view. Each property is computed when read: nothing of it is saved with a file."""
+
+    photo_fade: FloatProperty(
+        name="Photo over Render",
+        description="Looking through the photo's camera: fade from the object to the photo it was made from",
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
+        get=_get_fade,
+        set=_set_fade,
+    )
 
     is_running: BoolProperty(name="Running", get=lambda _self: ENGINE.is_busy)
     stage: StringProperty(name="Stage", get=lambda _self: ENGINE.job.stage if ENGINE.job else "")

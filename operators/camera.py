@@ -3,7 +3,7 @@
 
 import bpy
 
-from ..scene.camera import match_render
+from ..scene.camera import match_render, matched_camera
 from ..scene.stored_code import has_code, load_code
 
 
@@ -30,11 +30,6 @@ class IMAGE_TO_3D_OT_view_camera(bpy.types.Operator):
         if context.space_data is not None and context.space_data.type == "VIEW_3D":
             context.space_data.region_3d.view_perspective = "CAMERA"
         return {"FINISHED"}
-
-
-def matched_camera(target: bpy.types.Object) -> bpy.types.Object | None:
-    """The object's first child that is a camera."""
-    return next((child for child in target.children if child.type == "CAMERA"), None)
 
 
 register, unregister = bpy.utils.register_classes_factory((IMAGE_TO_3D_OT_view_camera,))

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Panels: they draw, nothing else."""
 
-from . import adjust, sidebar
+from . import adjust, sidebar, transform
 
-MODULES = (sidebar, adjust)
+MODULES = (sidebar, adjust, transform)
 """In the order in which the sidebar shows them."""
 
 

@@ -51,6 +51,25 @@ def create_camera(
     return camera_object
 
 
+def photo_fade(camera_object: bpy.types.Object) -> float:
+    """How much of the photo lies over what the camera sees, 0..1; 0 where it lies behind, or there is none."""
+    backgrounds = camera_object.data.background_images
+    return backgrounds[0].alpha if backgrounds and backgrounds[0].display_depth == "FRONT" else 0.0
+
+
+def set_photo_fade(camera_object: bpy.types.Object, share: float) -> None:
+    """Lay the photo over what the camera sees, 0..1; at 0 it goes behind, whole."""
+    for background in camera_object.data.background_images[:1]:
+        background.display_depth = "FRONT" if share > 0 else "BACK"
+        background.alpha = share if share > 0 else 1.0
+
+
+def matched_camera(target: bpy.types.Object | None) -> bpy.types.Object | None:
+    """The camera that took the object's photo: its first child that is one."""
+    children = target.children if target is not None else ()
+    return next((child for child in children if child.type == "CAMERA"), None)
+
+
 def match_render(scene: bpy.types.Scene, camera_object: bpy.types.Object, width: int, height: int) -> None:
     """Make it the scene's camera and give renders the photo's size, so that they can be laid over it."""
     scene.camera = camera_object

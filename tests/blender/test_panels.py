@@ -53,6 +53,9 @@ class Layout:
         self.drawn.append(name)
         return Arguments({item.identifier for item in kind.properties})
 
+    def operator_menu_enum(self, name, argument, **_):
+        setattr(self.operator(name), argument, None)
+
     def template_icon(self, icon_value, scale):
         self.drawn.append("icon")
 

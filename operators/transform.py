@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Real size, origin and upright stand of the active object."""
+
+import math
+
+import bpy
+from bpy.props import EnumProperty, FloatProperty, FloatVectorProperty
+from bpy_extras import view3d_utils
+
+from ..inference.errors import ReconstructionError
+from ..scene.transform import Origin, move_origin, resize, stand_upright
+
+SIDES = (
+    ("HEIGHT", "Height", "Along Z"),
+    ("WIDTH", "Width", "Along X"),
+    ("DEPTH", "Depth", "Along Y"),
+    ("LONGEST", "Longest Side", "Whichever side is the longest"),
+)
+ORIGINS = tuple((origin.name, origin.name.title(), f"The {origin.value}") for origin in Origin)
+
+
+class _MeshOperator:
+    """Base of operators that change the active mesh object at once."""
+
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Grey without a mesh in Object Mode, and says so."""
+        if context.object is None or context.object.type != "MESH" or context.mode != "OBJECT":
+            cls.poll_message_set("Select a mesh object in Object Mode")
+            return False
+        return True
+
+    def change(self, target: bpy.types.Object) -> str:
+        """Do it and say what was done; raises ``ReconstructionError``."""
+        raise NotImplementedError
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Do it, or tell why not."""
+        try:
+            self.report({"INFO"}, self.change(context.object))
+        except ReconstructionError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class IMAGE_TO_3D_OT_set_size(_MeshOperator, bpy.types.Operator):
+    """Give the object its real size; mesh, camera and stored code follow, the object's scale stays 1"""
+
+    bl_idname = "image_to_3d.set_size"
+    bl_label = "Set Real Size"
+
+    side: EnumProperty(name="Side", description="Which side's length is known", items=SIDES, default="HEIGHT")
+    length: FloatProperty(
+        name="Length", description="How long that side is", default=1.0, min=1e-4, soft_max=100.0, subtype="DISTANCE"
+    )
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        """Ask for the length, beginning with the present one."""
+        if not self.properties.is_property_set("length"):
+            self.length = _side(context.object, self.side)
+        return context.window_manager.invoke_props_dialog(self)
+
+    def change(self, target: bpy.types.Object) -> str:
+        """Scale by the ratio of the lengths."""
+        resize(target, self.length / max(_side(target, self.side), 1e-9))
+        return f"'{target.name}' is now {_lengths(target)}"
+
+
+class IMAGE_TO_3D_OT_set_distance(_MeshOperator, bpy.types.Operator):
+    """Give the object its real size by the distance between two of its points"""
+
+    bl_idname = "image_to_3d.set_distance"
+    bl_label = "Set Distance of Two Points"
+
+    first: FloatVectorProperty(name="First Point", description="In world coordinates", subtype="XYZ")
+    second: FloatVectorProperty(name="Second Point", description="In world coordinates", subtype="XYZ")
+    distance: FloatProperty(
+        name="Distance",
+        description="How far apart the two points really are",
+        default=1.0,
+        min=1e-4,
+        subtype="DISTANCE",
+    )
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        """Ask for the distance, beginning with the present one."""
+        if not self.properties.is_property_set("distance"):
+            self.distance = max(math.dist(self.first, self.second), 1e-4)
+        return context.window_manager.invoke_props_dialog(self)
+
+    def change(self, target: bpy.types.Object) -> str:
+        """Scale by the ratio of the distances."""
+        present = math.dist(self.first, self.second)
+        resize(target, self.distance / present if present else 0.0)
+        return f"'{target.name}' is now {_lengths(target)}"
+
+
+class IMAGE_TO_3D_OT_pick_distance(bpy.types.Operator):
+    """Click two points of the object, then type how far apart they really are"""
+
+    bl_idname = "image_to_3d.pick_distance"
+    bl_label = "Pick Two Points"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only in a 3D viewport, with a mesh in Object Mode."""
+        return _MeshOperator.poll.__func__(cls, context) and context.area is not None and context.area.type == "VIEW_3D"
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        """Wait for clicks."""
+        self._target = context.object.name
+        self._points: list[tuple[float, float, float]] = []
+        context.window.cursor_modal_set("CROSSHAIR")
+        self._tell(context)
+        context.window_manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """Left clicks pick; the view can be turned meanwhile; Esc and right click end it."""
+        if event.type in {"ESC", "RIGHTMOUSE"} and event.value == "PRESS":
+            self._end(context)
+            return {"CANCELLED"}
+        region = next((item for item in context.area.regions if item.type == "WINDOW"), None)
+        if event.type != "LEFTMOUSE" or event.value != "PRESS" or region is None:
+            return {"PASS_THROUGH"}
+        point = self._hit(context, region, event.mouse_x - region.x, event.mouse_y - region.y)
+        if point is None:
+            return {"PASS_THROUGH"}
+        self._points.append(point)
+        self._tell(context)
+        if len(self._points) < 2:
+            return {"RUNNING_MODAL"}
+        self._end(context)
+        first, second = self._points
+        bpy.ops.image_to_3d.set_distance("INVOKE_DEFAULT", first=first, second=second)
+        return {"FINISHED"}
+
+    def cancel(self, context: bpy.types.Context) -> None:
+        """Blender ends it: give the cursor back."""
+        self._end(context)
+
+    def _hit(
+        self, context: bpy.types.Context, region: bpy.types.Region, x: int, y: int
+    ) -> tuple[float, float, float] | None:
+        """The point of the object under the cursor, world coordinates."""
+        view = context.space_data.region_3d
+        origin = view3d_utils.region_2d_to_origin_3d(region, view, (x, y))
+        direction = view3d_utils.region_2d_to_vector_3d(region, view, (x, y))
+        target = bpy.data.objects.get(self._target)
+        if target is None:
+            return None
+        inverse = target.matrix_world.inverted_safe()
+        depsgraph = context.evaluated_depsgraph_get()
+        found, place, _normal, _face = target.ray_cast(
+            inverse @ origin, (inverse.to_3x3() @ direction).normalized(), depsgraph=depsgraph
+        )
+        return tuple(target.matrix_world @ place) if found else None
+
+    def _tell(self, context: bpy.types.Context) -> None:
+        which = ("first", "second")[min(len(self._points), 1)]
+        context.workspace.status_text_set(f"Click the {which} point on the object     Esc: Cancel")
+
+    def _end(self, context: bpy.types.Context) -> None:
+        context.window.cursor_modal_restore()
+        context.workspace.status_text_set(None)
+
+
+class IMAGE_TO_3D_OT_set_origin(_MeshOperator, bpy.types.Operator):
+    """Put the object's origin elsewhere without moving the object; camera and stored code follow"""
+
+    bl_idname = "image_to_3d.set_origin"
+    bl_label = "Set Origin"
+
+    where: EnumProperty(name="Origin", description="Where the origin goes", items=ORIGINS, default=Origin.BASE.name)
+
+    def change(self, target: bpy.types.Object) -> str:
+        """Move it."""
+        origin = Origin[self.where]
+        move_origin(target, origin)
+        return f"The origin of '{target.name}' is at the {origin.value}"
+
+
+class IMAGE_TO_3D_OT_stand_upright(_MeshOperator, bpy.types.Operator):
+    """Turn the object so that it stands on its flattest side, as it would on a table"""
+
+    bl_idname = "image_to_3d.stand_upright"
+    bl_label = "Stand Upright"
+
+    def change(self, target: bpy.types.Object) -> str:
+        """Turn it."""
+        return f"'{target.name}' was turned by {math.degrees(stand_upright(target)):.1f} degrees"
+
+
+def _side(target: bpy.types.Object, side: str) -> float:
+    """Present length of a side, in the object's own directions, its scale included."""
+    x, y, z = target.dimensions
+    return {"HEIGHT": z, "WIDTH": x, "DEPTH": y, "LONGEST": max(x, y, z)}[side]
+
+
+def _lengths(target: bpy.types.Object) -> str:
+    """Its dimensions as the scene's units say them, after the change."""
+    bpy.context.view_layer.update()
+    units = bpy.context.scene.unit_settings
+    texts = [bpy.utils.units.to_string(units.system, "LENGTH", side, precision=3) for side in target.dimensions]
+    return " x ".join(texts)
+
+
+register, unregister = bpy.utils.register_classes_factory(
+    (
+        IMAGE_TO_3D_OT_set_size,
+        IMAGE_TO_3D_OT_set_distance,
+        IMAGE_TO_3D_OT_pick_distance,
+        IMAGE_TO_3D_OT_set_origin,
+        IMAGE_TO_3D_OT_stand_upright,
+    )
+)

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The panel for real size, upright stand, origin and the photo's camera."""
+
+import bpy
+
+from ..scene.camera import matched_camera
+from ..scene.stored_code import has_code
+from .sidebar import SidebarPanel
+
+
+class IMAGE_TO_3D_PT_transform(SidebarPanel, bpy.types.Panel):
+    """How large the object is, how it stands, and how it compares with the photo."""
+
+    bl_idname = "IMAGE_TO_3D_PT_transform"
+    bl_parent_id = "IMAGE_TO_3D_PT_main"
+    bl_label = "Size and Camera"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only for an object that was reconstructed."""
+        return has_code(context.object)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Buttons, then the slider that fades between photo and render."""
+        layout = self.layout
+        row = layout.row(align=True)
+        row.operator_context = "INVOKE_DEFAULT"
+        row.operator("image_to_3d.set_size", icon="FIXED_SIZE")
+        row.operator("image_to_3d.pick_distance", icon="DRIVER_DISTANCE")
+        row = layout.row(align=True)
+        row.operator("image_to_3d.stand_upright", icon="EMPTY_SINGLE_ARROW")
+        row.operator_menu_enum("image_to_3d.set_origin", "where", icon="OBJECT_ORIGIN")
+        layout.operator("image_to_3d.view_camera", icon="VIEW_CAMERA")
+        if matched_camera(context.object) is not None:
+            layout.prop(context.window_manager.image_to_3d, "photo_fade", slider=True)
+
+
+register, unregister = bpy.utils.register_classes_factory((IMAGE_TO_3D_PT_transform,))
