@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Settings per user: on what and how the worker computes."""
+"""Settings per user: on what and how the worker computes, where models are, and how the hub is reached."""
 
 import importlib.util
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import bpy
-from bpy.props import EnumProperty, FloatProperty, IntProperty
+from bpy.props import EnumProperty, FloatProperty, IntProperty, StringProperty
 
 from .inference.runtime import RuntimeSettings
 
@@ -24,12 +25,29 @@ class UserSettings:
     """The preferences as plain values, with the defaults that hold where the extension is used as a library.
 
     Attributes:
-        runtime: compute device and threads.
+        runtime: compute device, threads and models folder.
         idle_seconds: after this time without a job the worker frees its memory.
+        mirror: address of a mirror of the Hugging Face hub; empty for the hub itself.
+        token: access token for the hub; empty for none.
     """
 
     runtime: RuntimeSettings = field(default_factory=RuntimeSettings)
     idle_seconds: float = 600.0
+    mirror: str = ""
+    token: str = field(default="", repr=False)
+
+
+_session_token = ""
+"""The access token. In memory alone: a property with a value of its own would be saved with Blender's preferences."""
+
+
+def _get_token(_self: "ImageTo3DPreferences") -> str:
+    return _session_token
+
+
+def _set_token(_self: "ImageTo3DPreferences", value: str) -> None:
+    global _session_token
+    _session_token = value.strip()
 
 
 class ImageTo3DPreferences(bpy.types.AddonPreferences):
@@ -59,14 +77,37 @@ class ImageTo3DPreferences(bpy.types.AddonPreferences):
         soft_max=120.0,
         precision=1,
     )
+    models_folder: StringProperty(
+        name="Models Folder",
+        description="Where downloaded models are kept; empty for a folder of the extension's own, which Blender "
+        "removes when the extension is uninstalled",
+        subtype="DIR_PATH",
+    )
+    mirror: StringProperty(
+        name="Mirror",
+        description="Address of a mirror of the Hugging Face hub, such as a studio's own; empty for the hub itself, "
+        "or the environment variable HF_ENDPOINT",
+    )
+    token: StringProperty(
+        name="Access Token",
+        description="For models whose authors want to know who uses them. Kept until Blender is closed and written "
+        "nowhere; for good: the environment variable HF_TOKEN, or the command 'hf auth login'",
+        subtype="PASSWORD",
+        get=_get_token,
+        set=_set_token,
+    )
 
-    def draw(self, _context: bpy.types.Context) -> None:
-        """Settings, whether ONNX Runtime is there, and the diagnostics button."""
+    def draw(self, context: bpy.types.Context) -> None:
+        """Settings, models, whether the packages are there, and the diagnostics button."""
+        # Not at module level: what is drawn there builds on the engine, which reads these settings.
+        from .panels.models import draw_models
+
         layout = self.layout
         layout.use_property_split = True
         layout.prop(self, "device")
         layout.prop(self, "threads")
         layout.prop(self, "idle_minutes")
+        draw_models(layout, context, self)
         for label, icon in runtime_status():
             layout.label(text=label, icon=icon)
         layout.operator("image_to_3d.copy_diagnostics", icon="COPYDOWN")
@@ -75,7 +116,8 @@ class ImageTo3DPreferences(bpy.types.AddonPreferences):
 def runtime_status() -> list[tuple[str, str]]:
     """A line and an icon for each Python package the worker needs."""
     lines = []
-    for module, label in (("onnxruntime", "ONNX Runtime"), ("PIL", "Pillow")):
+    packages = (("onnxruntime", "ONNX Runtime"), ("PIL", "Pillow"), ("huggingface_hub", "Hugging Face Hub client"))
+    for module, label in packages:
         found = importlib.util.find_spec(module) is not None
         text = f"{label} found" if found else f"{label} is missing. Install the extension again from its zip file"
         lines.append((text, "CHECKMARK" if found else "ERROR"))
@@ -86,10 +128,19 @@ def user_settings(context: bpy.types.Context) -> UserSettings:
     """The preferences, or their defaults where the extension is not enabled as an add-on (scripts, tests)."""
     addon = context.preferences.addons.get(__package__)
     if addon is None or addon.preferences is None:
-        return UserSettings()
+        return UserSettings(RuntimeSettings(models_folder=default_models_folder()))
     preferences = addon.preferences
-    runtime = RuntimeSettings(device=preferences.device, threads=preferences.threads)
-    return UserSettings(runtime, preferences.idle_minutes * 60)
+    folder = Path(bpy.path.abspath(preferences.models_folder)) if preferences.models_folder else default_models_folder()
+    runtime = RuntimeSettings(device=preferences.device, threads=preferences.threads, models_folder=folder)
+    return UserSettings(runtime, preferences.idle_minutes * 60, preferences.mirror.strip(), preferences.token)
+
+
+def default_models_folder() -> Path:
+    """The extension's own folder for its user's files; where it runs from a clone, one among Blender's data files."""
+    try:
+        return Path(bpy.utils.extension_path_user(__package__, path="models"))
+    except ValueError:
+        return Path(bpy.utils.user_resource("DATAFILES", path="image_to_3d/models"))
 
 
 register, unregister = bpy.utils.register_classes_factory((ImageTo3DPreferences,))

@@ -11,6 +11,7 @@ MODULES = (
     "panels",
     "adjustments",
     "engine",
+    "models",
     "cli",
 )
 """Each has ``register()`` and ``unregister()``; the order matters: operators and panels use what precedes them."""

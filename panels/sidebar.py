@@ -1,22 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The tab "Image to 3D" in the 3D viewport's sidebar."""
 
-import textwrap
-
 import bpy
 
 from ..cutout_preview import PREVIEW
 from ..engine import ENGINE
 from ..operators.cutout import preview_key
-
-CHARACTER_WIDTH = 6.2
-"""Mean width of a letter at Blender's usual font size, pixels; labels do not wrap by themselves."""
-
-LABEL_MARGIN = 64
-"""Pixels of a sidebar's width that a label with an icon cannot use."""
-
-DEFAULT_LINE = 36
-"""Characters of a line where the sidebar's width is not known."""
+from .models import draw_hint
+from .text import wrap
 
 
 class SidebarPanel:
@@ -47,6 +38,7 @@ class IMAGE_TO_3D_PT_main(SidebarPanel, bpy.types.Panel):
         column.use_property_split = True
         column.use_property_decorate = False
         column.prop(settings, "system")
+        draw_hint(column, context, settings.system)
         column.prop(settings, "quality")
         column.prop(settings, "size")
         status = context.window_manager.image_to_3d
@@ -166,15 +158,6 @@ def _draw_shading(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     space = context.space_data
     if space is not None and space.type == "VIEW_3D":
         layout.row(align=True).prop(space.shading, "type", text="", expand=True)
-
-
-def wrap(text: str, context: bpy.types.Context) -> list[str]:
-    """Break a sentence into lines that fit the sidebar."""
-    length = DEFAULT_LINE
-    if context.region is not None and context.region.type == "UI":
-        width = context.region.width / context.preferences.system.ui_scale
-        length = max(12, int((width - LABEL_MARGIN) / CHARACTER_WIDTH))
-    return textwrap.wrap(text, length)
 
 
 register, unregister = bpy.utils.register_classes_factory(

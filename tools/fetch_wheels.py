@@ -16,6 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = Path(__file__).resolve().parent / "wheels.toml"
 WHEELS = ROOT / "wheels"
+EVERY_PLATFORM = "all"
 
 
 class WheelProblem(Exception):
@@ -24,7 +25,14 @@ class WheelProblem(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
-    """One row of the lock; everything else about a wheel is in its file name (PEP 427)."""
+    """One row of the lock; everything else about a wheel is in its file name (PEP 427).
+
+    Attributes:
+        platform: of the package it goes into, or ``EVERY_PLATFORM``.
+        flavour: see ``wheels.toml``.
+        file: its name.
+        sha256: hexadecimal.
+    """
 
     platform: str
     flavour: str
@@ -36,6 +44,15 @@ class Wheel:
         """What pip calls it, for example ``onnxruntime-gpu==1.20.2``."""
         name, version = self.file.split("-")[:2]
         return f"{name.replace('_', '-')}=={version}"
+
+    @property
+    def is_pure(self) -> bool:
+        """Python alone, for every system."""
+        return self.file.endswith("-none-any.whl")
+
+    def serves(self, platform: str) -> bool:
+        """Whether it goes into this platform's package."""
+        return self.platform in (platform, EVERY_PLATFORM)
 
     @property
     def tags(self) -> tuple[str, str, tuple[str, ...]]:
@@ -50,9 +67,10 @@ def locked_wheels(*, gpu: bool = False, test_build: bool = False, platforms: tup
         wheels = [Wheel(**row) for row in tomllib.load(file)["wheel"]]
     if gpu:
         chosen = {wheel.platform for wheel in wheels if wheel.flavour == "gpu"}
-        wheels = [wheel for wheel in wheels if wheel.platform in chosen]
+        wheels = [wheel for wheel in wheels if any(wheel.serves(platform) for platform in chosen)]
     flavours = {"any", "gpu" if gpu else "cpu"} | ({"test"} if test_build else set())
-    return [wheel for wheel in wheels if wheel.flavour in flavours and (not platforms or wheel.platform in platforms)]
+    wheels = [wheel for wheel in wheels if wheel.flavour in flavours]
+    return [wheel for wheel in wheels if not platforms or any(wheel.serves(platform) for platform in platforms)]
 
 
 def fetch(wheels: list[Wheel]) -> list[Path]:
@@ -84,9 +102,10 @@ def _download(wheel: Wheel) -> None:
         requirements = Path(folder) / "requirements.txt"
         requirements.write_text(f"{wheel.requirement} --hash=sha256:{wheel.sha256}\n", encoding="utf-8")
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input"]
-        command += ["--no-deps", "--only-binary=:all:", "--require-hashes", "--implementation=cp"]
-        command += [f"--python-version={python}", f"--abi={abi}"]
-        command += [f"--platform={platform}" for platform in platforms]
+        command += ["--no-deps", "--only-binary=:all:", "--require-hashes"]
+        if not wheel.is_pure:
+            command += ["--implementation=cp", f"--python-version={python}", f"--abi={abi}"]
+            command += [f"--platform={platform}" for platform in platforms]
         command += ["--dest", str(WHEELS), "--requirement", str(requirements)]
         finished = subprocess.run(command, capture_output=True, text=True, check=False)
     if finished.returncode != 0:

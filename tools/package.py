@@ -72,7 +72,7 @@ def check(package: Path, wheels: list[Wheel]) -> None:
     platforms = [wheel.platform for wheel in wheels if package.stem.endswith(wheel.platform.replace("-", "_"))]
     if not platforms:
         raise PackageProblem(f"{package.name} is named after no platform of {', '.join({w.platform for w in wheels})}")
-    wanted = {wheel.file for wheel in wheels if wheel.platform == platforms[0]}
+    wanted = {wheel.file for wheel in wheels if wheel.serves(platforms[0])}
     if carried != wanted:
         different = ", ".join(sorted(carried ^ wanted))
         raise PackageProblem(f"{package.name} has the wrong files in wheels/ (too many or missing): {different}")

@@ -12,8 +12,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# ONNX Runtime and Pillow must come out of the zip; what ONNX Runtime's metadata asks for must not be needed.
-HIDDEN = ("onnxruntime", "PIL", "pillow", "flatbuffers", "google", "protobuf", "packaging", "sympy", "coloredlogs")
+# ONNX Runtime, Pillow and the Hugging Face client must come out of the zip; what else their metadata asks for must not
+# be needed.
+HIDDEN = (
+    *("onnxruntime", "PIL", "pillow", "flatbuffers", "google", "protobuf", "packaging", "sympy", "coloredlogs"),
+    *("huggingface_hub", "hf_xet", "httpx", "httpcore", "h11", "anyio", "truststore", "tqdm", "filelock", "fsspec"),
+    *("click", "yaml", "_yaml", "pyyaml", "PyYAML", "typing_extensions"),
+)
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +36,7 @@ def package(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def bare_python(tmp_path_factory):
-    """A Python with bpy and its requirements, but neither ONNX Runtime nor Pillow: as bare as Blender's own."""
+    """A Python with bpy and its requirements, but none of what the zip brings: as bare as Blender's own."""
     pytest.importorskip("bpy")
     installed = Path(sysconfig.get_path("purelib"))
     folder = tmp_path_factory.mktemp("bare") / "venv"
@@ -41,6 +46,7 @@ def bare_python(tmp_path_factory):
         if not entry.name.startswith(HIDDEN) and not (target / entry.name).exists():
             (target / entry.name).symlink_to(entry)
     python = folder / "bin" / "python"
-    probe = "import importlib.util as u, sys; sys.exit(any(u.find_spec(name) for name in ('onnxruntime', 'PIL')))"
+    names = ("onnxruntime", "PIL", "huggingface_hub")
+    probe = f"import importlib.util as u, sys; sys.exit(any(map(u.find_spec, {names})))"
     assert subprocess.run([python, "-c", probe], check=False).returncode == 0
     return python

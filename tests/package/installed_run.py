@@ -4,10 +4,12 @@
 python installed_run.py PACKAGE PHOTO REPORT
 """
 
+import http.server
 import importlib
 import importlib.util
 import json
 import sys
+import threading
 from pathlib import Path
 
 import bpy
@@ -18,6 +20,31 @@ MODULE = "bl_ext.user_default.image_to_3d"
 def module_file(name):
     spec = importlib.util.find_spec(name)
     return None if spec is None else spec.origin
+
+
+class EmptyHub(http.server.BaseHTTPRequestHandler):
+    """A mirror that has nothing."""
+
+    def do_HEAD(self):
+        self.send_response(404)
+        self.send_header("X-Error-Code", "EntryNotFound")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+def refusal_of_an_empty_hub():
+    """What installing from it says: the whole way through the client, with the packages that the zip brought."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), EmptyHub)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    bpy.context.preferences.system.use_online_access = True
+    bpy.context.preferences.addons[MODULE].preferences.mirror = f"http://127.0.0.1:{server.server_port}"
+    try:
+        bpy.ops.image_to_3d.install_model(system="triposr")
+    except RuntimeError as error:
+        return str(error)
+    finally:
+        server.shutdown()
+    return "installed"
 
 
 def main():
@@ -33,6 +60,8 @@ def main():
         "runtime_before": before,
         "runtime": module_file("onnxruntime"),
         "pillow": module_file("PIL"),
+        "client": module_file("huggingface_hub"),
+        "refusal": refusal_of_an_empty_hub(),
         "extension": str(Path(extension.__file__).parent),
         "user_folder": bpy.utils.resource_path("USER"),
         "object": made.name,

@@ -36,8 +36,12 @@ def test_reconstructs_a_real_photo(facts):
 
 def test_runs_on_the_wheels_that_it_brought(facts):
     assert facts["runtime_before"] is None
-    for module in ("runtime", "pillow"):
+    for module in ("runtime", "pillow", "client"):
         assert Path(facts[module]).is_relative_to(facts["user_folder"]), facts[module]
+
+
+def test_talks_to_the_hub_with_what_it_brought(facts):
+    assert "The hub no longer has 'model.ckpt' of stabilityai/TripoSR" in facts["refusal"]
 
 
 def test_writes_nothing_beside_its_own_code(facts, package):

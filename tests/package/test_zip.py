@@ -11,6 +11,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+CLIENT = {
+    "huggingface-hub",
+    "httpx2",
+    "httpcore2",
+    "h11",
+    "truststore",
+    "idna",
+    "tqdm",
+    "filelock",
+    "typing-extensions",
+}
+"""What downloading needs besides PyYAML."""
+
 SHIPPED_ROOTS = {"inference", "jobs", "operators", "panels", "scene", "wheels"}
 
 
@@ -63,7 +76,7 @@ def test_manifest_names_exactly_the_wheels_that_are_there(names, manifest):
 
 def test_both_pythons_of_blender_are_served_and_numpy_is_blenders(manifest):
     files = [Path(name).name for name in manifest["wheels"]]
-    for package in ("onnxruntime", "pillow"):
+    for package in ("onnxruntime", "pillow", "pyyaml"):
         for python in ("cp311", "cp313"):
             assert any(file.startswith(f"{package}-") and f"-{python}-" in file for file in files)
     assert not any(file.startswith("numpy") for file in files)
@@ -73,24 +86,40 @@ def test_repository_manifest_stays_free_of_wheels():
     assert "wheels" not in tomllib.loads((ROOT / "blender_manifest.toml").read_text(encoding="utf-8"))
 
 
-def test_every_declared_platform_has_its_four_wheels(tools):
+def served(wheels, platform):
+    """Package and Python ("" for any) of what goes into a platform's zip."""
+    chosen = [wheel for wheel in wheels if wheel.serves(platform)]
+    return {(wheel.requirement.split("==")[0], "" if wheel.is_pure else wheel.tags[0]) for wheel in chosen}
+
+
+def test_every_declared_platform_has_its_wheels(tools):
     declared = tomllib.loads((ROOT / "blender_manifest.toml").read_text(encoding="utf-8"))["platforms"]
     wheels = tools.locked_wheels()
-    assert {wheel.platform for wheel in wheels} == set(declared)
+    assert {wheel.platform for wheel in wheels} == {*declared, "all"}
+    pure = {(name, "") for name in CLIENT}
     for platform in declared:
-        served = {(wheel.requirement.split("==")[0], wheel.tags[0]) for wheel in wheels if wheel.platform == platform}
-        assert served == {("onnxruntime", "3.11"), ("onnxruntime", "3.13"), ("pillow", "3.11"), ("pillow", "3.13")}
+        compiled = {(name, python) for name in ("onnxruntime", "pillow", "pyyaml") for python in ("3.11", "3.13")}
+        if platform == "windows-arm64":
+            compiled.remove(("pyyaml", "3.11"))  # there is none: tools/wheels.toml says what follows
+        assert served(wheels, platform) == compiled | pure
+
+
+def test_a_single_platforms_wheels_include_those_for_all(tools):
+    wheels = tools.locked_wheels(platforms=("macos-arm64",))
+    assert {wheel.platform for wheel in wheels} == {"macos-arm64", "all"}
 
 
 def test_wheels_are_filed_under_the_platform_in_their_name(tools):
     marks = {"linux-x64": "manylinux", "windows-x64": "win_amd64", "windows-arm64": "win_arm64", "macos-arm64": "macos"}
     for wheel in [*tools.locked_wheels(test_build=True), *tools.locked_wheels(gpu=True)]:
-        assert marks[wheel.platform] in wheel.tags[2][0], wheel.file
+        assert wheel.is_pure == (wheel.platform == "all"), wheel.file
+        assert marks.get(wheel.platform, "any") in wheel.tags[2][0], wheel.file
 
 
 def test_gpu_flavour_replaces_the_runtime(tools):
     requirements = {wheel.requirement.split("==")[0] for wheel in tools.locked_wheels(gpu=True)}
-    assert requirements == {"onnxruntime-gpu", "pillow"}
+    assert requirements == {"onnxruntime-gpu", "pillow", "pyyaml", *CLIENT}
+    assert {wheel.platform for wheel in tools.locked_wheels(gpu=True)} == {"linux-x64", "windows-x64", "all"}
 
 
 @pytest.mark.parametrize(

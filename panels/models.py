@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Systems and their models: the list in the preferences, and the hint in the sidebar."""
+
+import textwrap
+
+import bpy
+
+from ..inference.store import HashOrigin, gigabytes
+from ..inference.systems import SystemCard
+from ..models import MODELS, ModelState, models_folder, photos
+from .text import wrap
+
+PREFERENCES_LINE = 88
+"""Characters of a line in the preferences at their usual width; what does not fit is continued on the next."""
+
+ICONS = {"bundled": "CHECKMARK", "installed": "CHECKMARK", "missing": "ERROR", "available": "IMPORT"}
+
+ORIGINS = {
+    HashOrigin.CARD: "the published file",
+    HashOrigin.HUB: "as the hub had it when it was installed",
+    HashOrigin.FILE: "your own file",
+}
+
+
+def draw_models(layout: bpy.types.UILayout, context: bpy.types.Context, preferences: bpy.types.Preferences) -> None:
+    """The list, then where models are kept and how the hub is reached."""
+    layout.separator()
+    layout.label(text="Models")
+    draw_online_access(layout, PREFERENCES_LINE)
+    folder = models_folder(context)
+    for state in MODELS.states(folder):
+        _draw_state(layout.box(), state)
+    layout.prop(preferences, "models_folder", placeholder=str(folder))
+    layout.prop(preferences, "mirror", placeholder="https://huggingface.co")
+    layout.prop(preferences, "token")
+    layout.separator()
+
+
+def draw_hint(layout: bpy.types.UILayout, context: bpy.types.Context, system: str) -> None:
+    """Below the sidebar's selector: what is missing before this system can be used, or how far it is."""
+    state = MODELS.state(models_folder(context), system)
+    if MODELS.job is not None and MODELS.system == system:
+        _draw_progress(layout, state.card)
+    elif not state.is_ready:
+        column = layout.column(align=True)
+        verb = "is missing its file" if state.name == "missing" else "is not installed"
+        column.label(text=f"{state.card.name} {verb}", icon="INFO")
+        column.label(text=f"{gigabytes(state.card.download_bytes)}, {state.card.licence}", icon="BLANK1")
+        draw_online_access(layout, None)
+        _install_button(layout, state.card, "Install...")
+        if MODELS.failure is not None and MODELS.system == system:
+            _draw_failure(layout, wrap(MODELS.failure.message, context), wrap(MODELS.failure.hint, context))
+
+
+def draw_online_access(layout: bpy.types.UILayout, line: int | None) -> None:
+    """Where Blender forbids connecting: a word on it, and the button to the preference; otherwise nothing.
+
+    Args:
+        layout: drawn into.
+        line: characters of a line; None for the sidebar, which has less room.
+    """
+    if bpy.app.online_access:
+        return
+    if bpy.app.online_access_override:
+        text = "Blender was started offline (--offline-mode)."
+    else:
+        text = "Online access is off: models can't be downloaded."
+    column = layout.column(align=True)
+    for number, part in enumerate(textwrap.wrap(text, line or 34)):
+        column.label(text=part, icon="INTERNET_OFFLINE" if number == 0 else "BLANK1")
+    if not bpy.app.online_access_override:
+        column.operator("extensions.userpref_show_online", text="Allow Online Access...", icon="PREFERENCES")
+
+
+def _draw_state(box: bpy.types.UILayout, state: ModelState) -> None:
+    card = state.card
+    top = box.row()
+    top.label(text=card.name, icon=ICONS[state.name])
+    buttons = top.row(align=True)
+    buttons.alignment = "RIGHT"
+    _draw_buttons(buttons, state)
+    about = box.column(align=True)
+    about.active = False
+    size = f"{gigabytes(card.download_bytes)} download, " if card.checkpoint else ""
+    gives = card.gives[:1].upper() + card.gives[1:]
+    lines = [
+        f"{card.licence}. {card.who_may_use}.".replace("..", "."),
+        f"{gives}, from {photos(card)}; {size}{gigabytes(card.memory_bytes)} memory",
+    ]
+    if state.installed is not None:
+        found = state.installed
+        lines.append(f"{found.path}: {ORIGINS[found.hash_origin]}, SHA-256 {found.sha256[:12]}")
+    for text in lines:
+        for line in textwrap.wrap(text, PREFERENCES_LINE):
+            about.label(text=line, icon="BLANK1")
+    if MODELS.system == card.id:
+        _draw_task(box, card)
+
+
+def _draw_buttons(row: bpy.types.UILayout, state: ModelState) -> None:
+    if state.name == "bundled":
+        row.label(text="Bundled")
+        return
+    if state.name == "installed":
+        row.operator("image_to_3d.verify_model", text="Verify").system = state.card.id
+    else:
+        _install_button(row, state.card, "Install...")
+        row.operator("image_to_3d.use_model_file", text="", icon="FILE_FOLDER").system = state.card.id
+    if state.installed is not None:
+        row.operator("image_to_3d.remove_model", text="", icon="TRASH").system = state.card.id
+
+
+def _install_button(layout: bpy.types.UILayout, card: SystemCard, text: str) -> None:
+    layout.operator("image_to_3d.install_model", text=text, icon="IMPORT").system = card.id
+
+
+def _draw_task(layout: bpy.types.UILayout, card: SystemCard) -> None:
+    """The task in progress, or what became of the last."""
+    if MODELS.job is not None:
+        _draw_progress(layout, card)
+    elif MODELS.failure is not None:
+        failure = MODELS.failure
+        _draw_failure(
+            layout, textwrap.wrap(failure.message, PREFERENCES_LINE), textwrap.wrap(failure.hint, PREFERENCES_LINE)
+        )
+    elif MODELS.notice:
+        for line in textwrap.wrap(MODELS.notice, PREFERENCES_LINE):
+            layout.label(text=line, icon="INFO")
+
+
+def _draw_progress(layout: bpy.types.UILayout, card: SystemCard) -> None:
+    job = MODELS.job
+    if job is None:
+        return
+    total = card.download_bytes
+    row = layout.row(align=True)
+    row.progress(factor=job.fraction, text=f"{job.stage}  {gigabytes(int(job.fraction * total))} of {gigabytes(total)}")
+    row.operator("image_to_3d.cancel_model", text="", icon="X")
+
+
+def _draw_failure(layout: bpy.types.UILayout, message: list[str], hint: list[str]) -> None:
+    column = layout.column(align=True)
+    told = column.column(align=True)
+    told.alert = True
+    for number, line in enumerate(message):
+        told.label(text=line, icon="ERROR" if number == 0 else "BLANK1")
+    for line in hint:
+        column.label(text=line, icon="BLANK1")

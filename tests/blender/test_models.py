@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Installing models in Blender: consent, permission, progress, and what panels show; with a hub on this machine."""
+
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import bpy
+import pytest
+
+pytest.importorskip("huggingface_hub", reason="the package huggingface_hub is not installed")
+
+from image_to_3d import models, preferences
+from image_to_3d.engine import ENGINE
+from image_to_3d.inference import systems
+from image_to_3d.inference.runtime import RuntimeSettings
+from image_to_3d.inference.store import Store
+from image_to_3d.models import MODELS
+from image_to_3d.operators import models as operators
+from image_to_3d.preferences import UserSettings
+
+TESTS = Path(__file__).parent.parent
+sys.path.insert(0, str(TESTS))
+
+from hub_server import LocalHub  # noqa: E402
+from model_cards import CONTENT, DIGEST, teapot_card  # noqa: E402
+
+TOKEN = "hf_averysecretwordofthetest"
+
+
+@pytest.fixture
+def hub():
+    with LocalHub(CONTENT) as server:
+        yield server
+
+
+@pytest.fixture
+def folder(extension, tmp_path, hub, monkeypatch):
+    """The models folder of a Blender that knows the teapot, may connect, and has this machine's hub as its mirror."""
+    settings = UserSettings(RuntimeSettings(models_folder=tmp_path / "models"), mirror=hub.endpoint)
+    launch = models._launch
+
+    def launch_with_teapot(settings):
+        plain = launch(settings)
+        paths = (*plain.search_paths, str(TESTS / "unit"))
+        return replace(plain, search_paths=paths, tasks="model_worker_tasks")
+
+    for module in (models, operators):
+        monkeypatch.setattr(module, "user_settings", lambda context: settings)
+    monkeypatch.setattr(models, "_launch", launch_with_teapot)
+    teapot = SimpleNamespace(SYSTEM=SimpleNamespace(card=teapot_card()))
+    monkeypatch.setitem(sys.modules, "image_to_3d.inference.systems.teapot", teapot)
+    monkeypatch.setitem(systems._MODULES, "teapot", ".teapot")
+    monkeypatch.setattr(bpy.context.preferences.system, "use_online_access", True)
+    MODELS.refresh()
+    yield settings.runtime.models_folder
+    bpy.context.preferences.system.use_online_access = False
+    MODELS.shutdown()
+    MODELS.failure, MODELS.notice, MODELS.system = None, "", ""
+
+
+def test_a_script_installs_verifies_and_removes(folder, hub):
+    assert MODELS.state(folder, "teapot").name == "available"
+    assert bpy.ops.image_to_3d.install_model(system="teapot") == {"FINISHED"}
+    assert MODELS.notice == "Teapot is installed."
+    assert MODELS.state(folder, "teapot").name == "installed"
+    assert Store(folder).installed("teapot").sha256 == DIGEST
+    assert bpy.ops.image_to_3d.verify_model(system="teapot") == {"FINISHED"}
+    assert MODELS.notice == "Teapot is intact."
+    assert bpy.ops.image_to_3d.remove_model(system="teapot") == {"FINISHED"}
+    assert MODELS.state(folder, "teapot").name == "available"
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("copy", [True, False])
+def test_a_file_of_ones_own_needs_no_connection(folder, hub, tmp_path, copy):
+    bpy.context.preferences.system.use_online_access = False
+    own = tmp_path / "own.ckpt"
+    own.write_bytes(CONTENT)
+    assert bpy.ops.image_to_3d.use_model_file(system="teapot", filepath=str(own), copy=copy) == {"FINISHED"}
+    assert MODELS.state(folder, "teapot").installed.is_external == (not copy)
+    assert hub.requests == []
+    own.unlink()
+    MODELS.refresh()
+    assert MODELS.state(folder, "teapot").name == ("installed" if copy else "missing")
+
+
+def test_blenders_permission_decides(folder, hub):
+    bpy.context.preferences.system.use_online_access = False
+    with pytest.raises(RuntimeError, match="Online access is off"):
+        bpy.ops.image_to_3d.install_model(system="teapot")
+    assert hub.requests == []
+
+
+def test_failures_say_what_to_do_and_nothing_is_installed(folder, hub):
+    hub.status = 429
+    with pytest.raises(RuntimeError, match="too many requests"):
+        bpy.ops.image_to_3d.install_model(system="teapot")
+    assert "too many requests" in MODELS.failure.message
+    assert MODELS.state(folder, "teapot").name == "available"
+    with pytest.raises(RuntimeError, match="bundled with the extension"):
+        bpy.ops.image_to_3d.install_model(system="pebble")
+    with pytest.raises(RuntimeError, match="no reconstruction system called 'kettle'"):
+        bpy.ops.image_to_3d.verify_model(system="kettle")
+    with pytest.raises(RuntimeError, match="Teapot is not installed"):
+        bpy.ops.image_to_3d.verify_model(system="teapot")
+
+
+def drive():
+    """As Blender's timer does."""
+    while MODELS.advance():
+        time.sleep(0.01)
+
+
+def test_in_a_window_it_goes_on_while_a_file_is_opened_and_stops_when_asked(folder, hub):
+    hub.stall_after = 2_500_000
+    task = operators.InstallModel("teapot", folder, models.connection(bpy.context))
+    MODELS.begin_with_timer(task, operators.user_settings(bpy.context))
+    assert MODELS.is_busy
+    with pytest.raises(RuntimeError, match="Wait for it or cancel it"):
+        bpy.ops.image_to_3d.install_model(system="teapot")
+    while not hub.stalled.is_set():
+        assert MODELS.advance()
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    assert MODELS.advance(), "it is not tied to the file"
+    assert bpy.ops.image_to_3d.cancel_model() == {"FINISHED"}
+    drive()
+    assert MODELS.notice == "Cancelled. What was downloaded is kept"
+    hub.stall_after = None
+    MODELS.begin_with_timer(task, operators.user_settings(bpy.context))
+    drive()
+    assert MODELS.state(folder, "teapot").name == "installed"
+
+
+def test_disabling_the_extension_ends_it(folder, hub):
+    hub.stall_after = 1_500_000
+    task = operators.InstallModel("teapot", folder, models.connection(bpy.context))
+    job = MODELS.begin(task, operators.user_settings(bpy.context))
+    worker = job._worker
+    while not hub.stalled.is_set():
+        assert MODELS.advance()
+    models.unregister()
+    models.register()
+    assert worker.exit_code is not None
+    assert not MODELS.is_busy
+
+
+def test_a_model_in_use_is_not_removed(folder, hub):
+    bpy.ops.image_to_3d.install_model(system="teapot")
+    ENGINE.job = SimpleNamespace(stage="Encoding the photo", fraction=0.5, cancel=lambda: None)
+    try:
+        with pytest.raises(RuntimeError, match="A reconstruction is in progress"):
+            bpy.ops.image_to_3d.remove_model(system="teapot")
+    finally:
+        ENGINE.job = None
+    assert Store(folder).require(teapot_card()).is_file()
+
+
+def test_everything_is_told_before_it_is_agreed_to(folder):
+    told = dict(models.facts(teapot_card(), folder))
+    assert told["Licence"] == "MIT"
+    assert told["Who may use it"] == "Everyone, for any purpose"
+    assert "artists/teapot" in told["From"] and "the artists' guild" in told["From"]
+    assert told["Download, disk"].startswith("3.0 MB; ") and str(folder) in told["Download, disk"]
+    assert "2.0 GB" in told["Memory"]
+    assert told["SHA-256"] == "known to this extension"
+    told = dict(models.facts(teapot_card(sha256=None, is_gated=True), folder))
+    assert "not known beforehand" in told["SHA-256"]
+    assert "agree" in told["Terms"]
+
+
+class TestToken:
+    @pytest.fixture
+    def addon(self, extension, monkeypatch):
+        """The extension as an enabled add-on, with its preferences."""
+        import image_to_3d
+
+        monkeypatch.setattr(preferences, "_session_token", "")
+        addon = bpy.context.preferences.addons.new()
+        addon.module = image_to_3d.__name__
+        yield addon.preferences
+        bpy.context.preferences.addons.remove(addon)
+
+    def test_it_reaches_the_connection_and_no_file(self, addon, tmp_path):
+        addon.token = f" {TOKEN} "
+        addon.mirror = "https://mirror.example"
+        settings = preferences.user_settings(bpy.context)
+        assert models.connection(bpy.context).token == settings.token == TOKEN
+        assert TOKEN not in repr(settings) + repr(models.connection(bpy.context))
+        bpy.ops.wm.save_userpref()
+        bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"), compress=False)
+        saved = [*Path(bpy.utils.resource_path("USER")).rglob("*.blend"), tmp_path / "scene.blend"]
+        assert len(saved) >= 2
+        content = [path.read_bytes() for path in saved]
+        assert any(b"https://mirror.example" in data for data in content), "the preferences were saved"
+        assert not any(TOKEN.encode() in data for data in content)
+
+    def test_it_is_typed_as_a_password(self, addon):
+        # Blender neither shows such a property nor writes its changes to the Info editor.
+        assert addon.bl_rna.properties["token"].subtype == "PASSWORD"
+
+    def test_the_models_folder_is_the_users_choice(self, addon, tmp_path):
+        assert preferences.user_settings(bpy.context).runtime.models_folder == preferences.default_models_folder()
+        addon.models_folder = str(tmp_path / "studio")
+        assert preferences.user_settings(bpy.context).runtime.models_folder == tmp_path / "studio"
