@@ -2,7 +2,7 @@
 # Each target is one line that calls a script; tools/with_python.sh finds Python 3.11 and 3.13, the ones inside Blender.
 # Environments are made under build/ when first needed.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint typing test-unit test-blender test-package test-window format wheels package package-gpu bench pictures dataset train evaluate clean
+.PHONY: help demo test lint typing test-unit test-blender test-package test-window format wheels package package-gpu bench pictures dataset train evaluate graphs clean
 
 PYTHON := @sh tools/with_python.sh
 RUN := $(PYTHON) tools/environments.py
@@ -60,6 +60,9 @@ train: ## train Pebble, or go on training it, with build/dataset
 
 evaluate: ## measure the bundled Pebble on held-out objects
 	$(RUN) --python training training.evaluate $(ARGS)
+
+graphs: ## export the weightless graphs of others' networks into inference/graphs/ (ARGS="--only triposr*")
+	$(RUN) --python export export $(ARGS)
 
 clean: ## remove everything that was built, environments too
 	rm -rf build dist

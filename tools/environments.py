@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The development environments: one per Python that Blender uses, under build/, each with Blender as a Python module.
 
-    with_python.sh environments.py [--python 3.11|3.13|training] SCRIPT [ARGUMENT...]
+    with_python.sh environments.py [--python 3.11|3.13|training|export] SCRIPT [ARGUMENT...]
 
 makes the environment if it is missing or its requirements changed, then runs SCRIPT (a file, or a module's name) in it.
-"training" is one with PyTorch and without Blender. Needs nothing but the standard library. An environment counts as
-ready when its stamp holds the requirements' hash; the stamp is written last, so an interrupted installation is simply
-taken up again.
+"training" and "export" are with PyTorch and without Blender. Needs nothing but the standard library. An environment
+counts as ready when its stamp holds the requirements' hash; the stamp is written last, so an interrupted installation is
+simply taken up again.
 """
 
 import argparse
@@ -45,12 +45,14 @@ def environment_python(version: str) -> Path:
     return _ready(ROOT / "build" / f"venv-{version}", version, files, hint, _check_blender_starts)
 
 
-def training_python() -> Path:
-    """The Python of the environment in which the bundled network is trained. Raises EnvironmentProblem."""
-    files = [ROOT / "training" / "requirements.txt"]
-    return _ready(
-        ROOT / "build" / "venv-training", "3.11", files, "PyTorch has wheels for most systems", lambda _: None
-    )
+def torch_python(purpose: str) -> Path:
+    """The Python of an environment with PyTorch: "training" of the bundled network, or "export" of others' networks.
+
+    Raises EnvironmentProblem.
+    """
+    files = [ROOT / purpose / "requirements.txt"]
+    hint = "PyTorch has wheels for most systems"
+    return _ready(ROOT / "build" / f"venv-{purpose}", "3.11", files, hint, lambda _: None)
 
 
 def any_environment_python() -> Path:
@@ -99,13 +101,15 @@ def _check_blender_starts(python: Path) -> None:
 def main() -> int:
     """Run a script in an environment; the exit code is the script's, or 1 with one sentence on standard error."""
     parser = argparse.ArgumentParser(description="Run a script in a development environment.")
-    parser.add_argument("--python", choices=[*BLENDERS, "training"], help="which one; default: the oldest Blender")
+    parser.add_argument(
+        "--python", choices=[*BLENDERS, "training", "export"], help="which one; default: the oldest Blender"
+    )
     parser.add_argument("script")
     parser.add_argument("arguments", nargs=argparse.REMAINDER)
     options = parser.parse_args()
     try:
-        if options.python == "training":
-            python = training_python()
+        if options.python in ("training", "export"):
+            python = torch_python(options.python)
         else:
             python = environment_python(options.python) if options.python else any_environment_python()
     except EnvironmentProblem as problem:

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The weightless graphs of others' networks: what they ask of a checkpoint is what the authors published."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from image_to_3d.inference.binding import load_manifest
+
+LISTS = Path(__file__).resolve().parent / "export"
+GRAPHS = Path(__file__).resolve().parents[2] / "inference" / "graphs"
+MOST_BYTES = 3_000_000
+
+GRAPHS_OF = {
+    "triposr": ["triposr_encoder", "triposr_decoder"],
+}
+"""Graphs that run a checkpoint, by the list of the checkpoint's tensors."""
+
+
+def published(name):
+    """Shapes of a published checkpoint's tensors; ``{0-11}`` in a line stands for twelve tensors."""
+    shapes = {}
+    for line in (LISTS / f"{name}.txt").read_text(encoding="utf-8").splitlines():
+        pattern, shape = line.split()
+        layers = re.search(r"\{0-(\d+)\}", pattern)
+        numbers = range(int(layers[1]) + 1) if layers else [0]
+        for number in numbers:
+            tensor = pattern.replace(layers[0], str(number)) if layers else pattern
+            shapes[tensor] = tuple(map(int, shape.split("x")))
+    return shapes
+
+
+@pytest.mark.parametrize("name", GRAPHS_OF)
+def test_graphs_need_tensors_of_the_published_names_and_shapes(name):
+    wanted = published(name)
+    for graph in GRAPHS_OF[name]:
+        for tensor, info in load_manifest(GRAPHS / f"{graph}.onnx").tensors.items():
+            assert (info.shape, info.dtype) == (wanted[tensor], "float32"), tensor
+
+
+@pytest.mark.parametrize("name", GRAPHS_OF)
+def test_each_published_tensor_is_needed_or_known_to_be_unused(name):
+    wanted = set(published(name))
+    for graph in GRAPHS_OF[name]:
+        manifest = load_manifest(GRAPHS / f"{graph}.onnx")
+        assert wanted <= set(manifest.tensors) | manifest.unused
+
+
+@pytest.mark.parametrize("name", GRAPHS_OF)
+def test_only_the_pooler_is_needed_by_no_graph(name):
+    needed = set().union(*(load_manifest(GRAPHS / f"{graph}.onnx").tensors for graph in GRAPHS_OF[name]))
+    assert all(".pooler." in tensor for tensor in set(published(name)) - needed)
+
+
+def test_graphs_together_are_small():
+    graphs = {GRAPHS / f"{graph}.onnx" for names in GRAPHS_OF.values() for graph in names}
+    assert sum(graph.stat().st_size for graph in graphs) < MOST_BYTES
+
+
+def test_graphs_name_their_exporter_and_no_folder_of_the_machine():
+    for names in GRAPHS_OF.values():
+        for name in names:
+            content = (GRAPHS / f"{name}.onnx").read_bytes()
+            manifest = json.loads((GRAPHS / f"{name}.json").read_text(encoding="utf-8"))
+            assert manifest["fingerprint"].encode() in content
+            assert manifest["exporter"].encode() in content
+            assert b".py" not in content
+            assert b"/home" not in content
