@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Panels: they draw, nothing else."""
 
-from . import adjust, sidebar, transform
+from . import adjust, export, sidebar, transform
 
-MODULES = (sidebar, adjust, transform)
+MODULES = (sidebar, adjust, transform, export)
 """In the order in which the sidebar shows them."""
 
 

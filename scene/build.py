@@ -14,6 +14,7 @@ from .images import create_photo
 from .material import create_material
 from .mesh import create_mesh
 from .placement import Placement
+from .provenance import store_provenance
 from .stored_code import load_code, store_code, store_settings
 
 CREATED_TYPES = ("objects", "meshes", "materials", "images", "cameras", "collections")
@@ -64,6 +65,7 @@ def build(
         made.location = scene.cursor.location
         store_code(made, reconstruction.code.to_bytes(), placement)
         store_settings(made, settings)
+        store_provenance(made, reconstruction.code.provenance)
         code = reconstruction.code
         camera = create_camera(f"{name} camera", code.camera, code.window, placement, create_photo(photo_path))
         camera.parent = made

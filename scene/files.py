@@ -3,12 +3,14 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import bpy
 
 from ..inference.errors import OutputError
+from .provenance import add_to_glb, add_to_usd, provenance_of
 
 
 def write_files(
@@ -31,11 +33,11 @@ def write_files(
     Raises:
         OutputError: a file could not be written; nothing is left behind.
     """
-    for other in context.view_layer.objects:
-        other.select_set(other == target)
-    context.view_layer.objects.active = target
     try:
-        with tempfile.TemporaryDirectory(prefix=".image_to_3d_", dir=folder) as staging:
+        with (
+            tempfile.TemporaryDirectory(prefix=".image_to_3d_", dir=folder) as staging,
+            select_alone(context, [target]),
+        ):
             names = {kind: f"{stem}.{kind}" for kind in formats}
             for kind, name in names.items():
                 _write(kind, target, Path(staging) / name)
@@ -47,6 +49,29 @@ def write_files(
             "Check the folder's permissions and the free space on its disk.",
         ) from error
     return {kind: folder / name for kind, name in names.items()}
+
+
+@contextmanager
+def select_alone(context: bpy.types.Context, targets: Sequence[bpy.types.Object]) -> Iterator[None]:
+    """While the block runs, these objects alone are selected, and visible; the first is active: for exporters."""
+    layer = context.view_layer
+    selected, active = [item.name for item in layer.objects if item.select_get()], layer.objects.active
+    locked = [(item, item.hide_select, item.hide_get()) for item in targets]
+    for item in targets:
+        item.hide_select = False
+        item.hide_set(False)
+    for item in layer.objects:
+        item.select_set(item in targets)
+    layer.objects.active = targets[0]
+    try:
+        yield
+    finally:
+        for item in layer.objects:
+            item.select_set(item.name in selected)
+        layer.objects.active = active
+        for item, is_locked, is_hidden in locked:
+            item.hide_select = is_locked
+            item.hide_set(is_hidden)
 
 
 def make_folder(folder: Path) -> None:
@@ -85,10 +110,11 @@ def _write_blend(_target: bpy.types.Object, path: Path) -> None:
     bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True, compress=True)
 
 
-def _write_glb(_target: bpy.types.Object, path: Path) -> None:
+def _write_glb(target: bpy.types.Object, path: Path) -> None:
     bpy.ops.export_scene.gltf(
         filepath=str(path), export_format="GLB", use_selection=True, export_extras=False, export_cameras=False
     )
+    add_to_glb(path, provenance_of(target))
 
 
 def _write_obj(target: bpy.types.Object, path: Path) -> None:
@@ -114,7 +140,7 @@ def _write_fbx(_target: bpy.types.Object, path: Path) -> None:
     )
 
 
-def _write_usd(_target: bpy.types.Object, path: Path) -> None:
+def _write_usd(target: bpy.types.Object, path: Path) -> None:
     bpy.ops.wm.usd_export(
         filepath=str(path),
         selected_objects_only=True,
@@ -122,6 +148,7 @@ def _write_usd(_target: bpy.types.Object, path: Path) -> None:
         export_textures_mode="NEW",
         export_custom_properties=False,
     )
+    add_to_usd(path, provenance_of(target))
 
 
 WRITERS: dict[str, Callable[[bpy.types.Object, Path], None]] = {

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Export the active object for the web, AR or a game engine, and check it before."""
+
+from pathlib import Path
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
+
+from ..inference.errors import ReconstructionError
+from ..scene.asset_check import check_asset
+from ..scene.export_asset import KINDS, ExportSettings, export_asset
+from ..scene.levels import levels_of
+
+KIND_ITEMS = tuple((key, kind.label, kind.description) for key, kind in KINDS.items())
+
+
+class IMAGE_TO_3D_OT_export_asset(bpy.types.Operator):
+    """Write the active object as a file ready for where it will be used, with its textures and where it came from"""
+
+    bl_idname = "image_to_3d.export_asset"
+    bl_label = "Export Asset"
+
+    filepath: StringProperty(name="File", description="Where to write", subtype="FILE_PATH", options={"SKIP_SAVE"})
+    kind: EnumProperty(name="Use", description="Where the asset is used", items=KIND_ITEMS, default="WEB")
+    texture_size: IntProperty(
+        name="Largest Texture", description="Pixels; 0 takes what suits the use", default=0, min=0, max=8192
+    )
+    megabytes: FloatProperty(
+        name="Largest File",
+        description="Megabytes; textures are halved until the file is no larger. 0 takes what suits the use",
+        default=0.0,
+        min=0.0,
+        soft_max=200.0,
+    )
+    with_levels: BoolProperty(
+        name="Levels of Detail", description="Put the object's levels of detail into an FBX, as a group", default=True
+    )
+    check_existing: BoolProperty(
+        name="Check Existing", description="Ask before a file is replaced", default=True, options={"HIDDEN"}
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Grey without a mesh in Object Mode, and says so."""
+        if context.object is None or context.object.type != "MESH" or context.mode != "OBJECT":
+            cls.poll_message_set("Select a mesh object in Object Mode")
+            return False
+        return True
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        """Ask for the file, named after the object."""
+        folder = Path(bpy.data.filepath).parent if bpy.data.filepath else Path.home()
+        self.filepath = str(folder / (bpy.path.clean_name(context.object.name) + KINDS[self.kind].suffix))
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def check(self, _context: bpy.types.Context) -> bool:
+        """The file's suffix follows the use."""
+        wanted = str(Path(self.filepath).with_suffix(KINDS[self.kind].suffix)) if self.filepath else ""
+        changed = wanted != self.filepath
+        self.filepath = wanted
+        return changed
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Write it, or tell why not."""
+        kind = KINDS[self.kind]
+        settings = ExportSettings(self.kind, self.texture_size or kind.texture_size, self.megabytes or kind.megabytes)
+        levels = levels_of(context.object) if self.with_levels else [context.object]
+        try:
+            made = export_asset(context, levels, Path(bpy.path.abspath(self.filepath)), settings)
+        except ReconstructionError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        for finding in check_asset(context.object):
+            if finding.advice:
+                self.report({"WARNING"}, f"{finding.subject}: {finding.value}. {finding.advice}")
+        self.report({"INFO"}, f"Wrote '{made.path.name}', {made.megabytes:.1f} MB, textures up to {made.texture_size}")
+        return {"FINISHED"}
+
+
+class IMAGE_TO_3D_OT_check_asset(bpy.types.Operator):
+    """Look at what matters before the active object goes out: triangles, holes, size, UV map, textures, names"""
+
+    bl_idname = "image_to_3d.check_asset"
+    bl_label = "Check Asset"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Grey without a mesh in Object Mode, and says so."""
+        return IMAGE_TO_3D_OT_export_asset.poll.__func__(cls, context)
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        """Show the list."""
+        self._findings = check_asset(context.object)
+        return context.window_manager.invoke_popup(self, width=460)
+
+    def draw(self, _context: bpy.types.Context) -> None:
+        """One line for each finding, with its advice."""
+        column = self.layout.column(align=True)
+        for finding in self._findings:
+            row = column.split(factor=0.25)
+            row.label(text=finding.subject, icon="ERROR" if finding.advice else "CHECKMARK")
+            row.label(text=f"{finding.value}. {finding.advice}" if finding.advice else finding.value, translate=False)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """From scripts: report the list."""
+        for finding in check_asset(context.object):
+            kind = {"WARNING"} if finding.advice else {"INFO"}
+            self.report(kind, f"{finding.subject}: {finding.value}. {finding.advice}".rstrip(". "))
+        return {"FINISHED"}
+
+
+register, unregister = bpy.utils.register_classes_factory((IMAGE_TO_3D_OT_export_asset, IMAGE_TO_3D_OT_check_asset))

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where an object came from: which photo, which network under which licence; kept on it and in exported files."""
+
+import json
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+
+import bpy
+
+from ..inference.errors import OutputError
+
+PROVENANCE_KEY = "image_to_3d_provenance"
+"""Custom property: JSON that a person can read in the object's properties."""
+
+METADATA_KEY = "image_to_3d"
+"""Under this name in glTF's extras and USD's customData."""
+
+GLB_HEADER = struct.Struct("<4sII")
+GLB_CHUNK = struct.Struct("<I4s")
+"""Binary glTF 2.0, section 4.4: magic, version, length; then chunks of length and type."""
+
+
+def store_provenance(target: bpy.types.Object, provenance: Mapping[str, str]) -> None:
+    """Keep it with the object."""
+    target[PROVENANCE_KEY] = json.dumps(dict(provenance), sort_keys=True)
+
+
+def provenance_of(target: bpy.types.Object) -> dict[str, str]:
+    """What is known of an object; nothing of one that we did not make, or whose property was edited to nonsense."""
+    try:
+        values = json.loads(target.get(PROVENANCE_KEY, "{}"))
+    except (TypeError, ValueError):
+        return {}
+    return {str(key): str(value) for key, value in values.items()} if isinstance(values, dict) else {}
+
+
+def copy_provenance(source: bpy.types.Object, target: bpy.types.Object) -> None:
+    """A mesh that was baked from an object shares its origin."""
+    if PROVENANCE_KEY in source:
+        target[PROVENANCE_KEY] = source[PROVENANCE_KEY]
+
+
+def add_to_glb(path: Path, provenance: Mapping[str, str]) -> None:
+    """Write it into a binary glTF file: ``asset.extras``, and the licence as its copyright.
+
+    Raises:
+        OutputError: the file is not what the exporter should have written.
+    """
+    data = path.read_bytes()
+    magic, version, _length = GLB_HEADER.unpack_from(data)
+    json_length, json_kind = GLB_CHUNK.unpack_from(data, GLB_HEADER.size)
+    if (magic, version, json_kind) != (b"glTF", 2, b"JSON"):
+        raise OutputError(f"'{path.name}' is no binary glTF 2.0 file.", "Export it again.")
+    start = GLB_HEADER.size + GLB_CHUNK.size
+    document = json.loads(data[start : start + json_length])
+    document["asset"].setdefault("extras", {})[METADATA_KEY] = dict(provenance)
+    chunk = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+    chunk += b" " * (-len(chunk) % 4)
+    rest = data[start + json_length :]
+    total = start + len(chunk) + len(rest)
+    path.write_bytes(GLB_HEADER.pack(magic, version, total) + GLB_CHUNK.pack(len(chunk), json_kind) + chunk + rest)
+
+
+def add_to_usd(path: Path, provenance: Mapping[str, str]) -> None:
+    """Write it into a USD file as customData of its default prim, with Blender's own USD library.
+
+    Raises:
+        OutputError: this Blender has no USD library for Python.
+    """
+    if bpy.app.module:
+        bpy.utils.expose_bundled_modules()
+    try:
+        from pxr import Usd
+    except ImportError as error:
+        raise OutputError(
+            "This Blender was built without USD's Python library.", "Install Blender from blender.org, or export a GLB."
+        ) from error
+    stage = Usd.Stage.Open(str(path))
+    prim = stage.GetDefaultPrim() or stage.GetPseudoRoot()
+    for key, value in provenance.items():
+        prim.SetCustomDataByKey(f"{METADATA_KEY}:{key}", value)
+    stage.GetRootLayer().Save()
