@@ -33,6 +33,18 @@ class ModelStage(StrEnum):
     VERIFY = "Verifying"
 
 
+class RetopologyStage(StrEnum):
+    """The stages of making a low-poly mesh and of baking the high-poly's detail to it, in order."""
+
+    HEAL = "Healing the mesh"
+    REMESH = "Building new faces"
+    FIT = "Fitting to the surface"
+    CHECK = "Measuring"
+    UNWRAP = "Unwrapping the low-poly"
+    NORMALS = "Baking normals"
+    OCCLUSION = "Baking ambient occlusion"
+
+
 class Monitor:
     """Receives progress and warnings, and decides about cancellation.
 
@@ -45,12 +57,12 @@ class Monitor:
     """
 
     def __init__(self) -> None:
-        self.seconds: dict[Stage | ModelStage, float] = {}
+        self.seconds: dict[StrEnum, float] = {}
         self.warnings: list[str] = []
-        self._stage: Stage | ModelStage | None = None
+        self._stage: StrEnum | None = None
 
     @contextmanager
-    def stage(self, stage: Stage | ModelStage) -> Iterator[None]:
+    def stage(self, stage: StrEnum) -> Iterator[None]:
         """Enter a stage: check for cancellation, report 0, time it, report 1.
 
         Raises:
@@ -75,7 +87,7 @@ class Monitor:
         self.warnings.append(sentence)
         self.on_warning(sentence)
 
-    def on_progress(self, stage: Stage | ModelStage, fraction: float) -> None:
+    def on_progress(self, stage: StrEnum, fraction: float) -> None:
         """Show progress; override it."""
 
     def on_warning(self, sentence: str) -> None:

@@ -16,7 +16,7 @@ cancel    ``job``: stop it as soon as possible
 Worker to host; the last message of a job is ``done``, ``error`` or ``cancelled``:
 
 =========  =================================================================================
-hello      first line of all: ``protocol``, ``python``, ``numpy``, ``onnxruntime``, ``device``
+hello      first line of all: ``protocol``, ``python``, ``numpy``; with networks ``onnxruntime``, ``device``
 status     ``job`` has been taken up
 progress   ``job``, ``stage``, ``fraction``
 warning    ``job``, ``sentence``

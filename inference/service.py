@@ -16,6 +16,7 @@ import threading
 import time
 import traceback
 from contextlib import suppress
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -23,7 +24,7 @@ import numpy as np
 
 from . import errors, protocol
 from .errors import Cancelled, ReconstructionError
-from .monitor import ModelStage, Monitor, Stage
+from .monitor import Monitor
 
 if TYPE_CHECKING:
     from .runtime import Runtime
@@ -140,10 +141,10 @@ class WorkerMonitor(Monitor):
         super().__init__()
         self._channel = channel
         self._job = job
-        self._last_stage: Stage | ModelStage | None = None
+        self._last_stage: StrEnum | None = None
         self._last_time = 0.0
 
-    def on_progress(self, stage: Stage | ModelStage, fraction: float) -> None:
+    def on_progress(self, stage: StrEnum, fraction: float) -> None:
         """Send it, unless the last one of this stage was a moment ago."""
         now = time.monotonic()
         if stage is self._last_stage and fraction < 1.0 and now - self._last_time < PROGRESS_INTERVAL:
@@ -165,27 +166,30 @@ class WorkerMonitor(Monitor):
         return self._last_stage.value if self._last_stage is not None else "Starting"
 
 
-def _load_engine(tasks_module: str, runtime_settings: str) -> "tuple[Runtime, dict[str, type[Task[Any]]]]":
+def _load_engine(tasks_module: str, runtime_settings: str) -> "tuple[Runtime | None, dict[str, type[Task[Any]]]]":
+    """The sessions and the tasks; a module with ``RUNS_NETWORKS = False`` gets no sessions.
+
+    In a background Blender ONNX Runtime must not even be imported: on Windows its libraries clash with Blender's.
+    """
     from .runtime import Runtime, RuntimeSettings  # seconds on a cold disk; by now stdin is being read
 
     settings: RuntimeSettings = protocol.unpack(RuntimeSettings, json.loads(runtime_settings), {})
-    tasks: dict[str, type[Task[Any]]] = importlib.import_module(tasks_module).TASKS
-    return Runtime(settings), tasks
+    module = importlib.import_module(tasks_module)
+    return (Runtime(settings) if getattr(module, "RUNS_NETWORKS", True) else None), module.TASKS
 
 
-def _introduce(runtime: "Runtime") -> Message:
-    import onnxruntime
+def _introduce(runtime: "Runtime | None") -> Message:
+    hello = {"protocol": protocol.PROTOCOL, "python": platform.python_version(), "numpy": np.__version__}
+    if runtime is not None:
+        import onnxruntime
 
-    return {
-        "protocol": protocol.PROTOCOL,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "onnxruntime": onnxruntime.__version__,
-        "device": runtime.device,
-    }
+        hello |= {"onnxruntime": onnxruntime.__version__, "device": runtime.device}
+    return hello
 
 
-def _run_job(channel: Channel, message: Message, tasks: "dict[str, type[Task[Any]]]", runtime: "Runtime") -> None:
+def _run_job(
+    channel: Channel, message: Message, tasks: "dict[str, type[Task[Any]]]", runtime: "Runtime | None"
+) -> None:
     from .tasks import Context
 
     job: int = message["job"]

@@ -27,12 +27,19 @@ class Context:
     """What a task may use.
 
     Attributes:
-        runtime: the warm sessions.
+        sessions: the warm sessions; None in a worker whose tasks run no networks.
         monitor: hears of progress and knows of cancellation.
     """
 
-    runtime: Runtime
+    sessions: Runtime | None
     monitor: Monitor
+
+    @property
+    def runtime(self) -> Runtime:
+        """The warm sessions; raises ``RuntimeError`` in a worker whose tasks run no networks."""
+        if self.sessions is None:
+            raise RuntimeError("this worker was started for tasks that run no networks")
+        return self.sessions
 
 
 class Task(Protocol[ResultT_co]):

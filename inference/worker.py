@@ -36,7 +36,9 @@ def main() -> None:
     parser.add_argument("--tasks", default=f"{PACKAGE}.inference.tasks", help="module whose TASKS can be run")
     parser.add_argument("--runtime", default="{}", help="RuntimeSettings as JSON")
     parser.add_argument("--idle-seconds", type=float, default=0.0, help="end after so long without a job; 0: never")
-    arguments = parser.parse_args()
+    # Started by Blender's own program, whose arguments come first, what is meant for us stands behind a double dash.
+    own = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else sys.argv[1:]
+    arguments = parser.parse_args(own)
 
     faulthandler.enable()  # a crash in native code leaves its Python stack in the log
     _step_back()

@@ -27,6 +27,7 @@ class Launch:
         idle_seconds: the worker ends after so long without a job and gives its memory back; 0 keeps it for good.
         library_folders: folders with the DLLs that those modules need (Windows only).
         tasks: module, as the worker imports it, whose ``TASKS`` says what can be run.
+        separator: what stands between the worker's file and its arguments; Blender's own program wants ``--``.
     """
 
     python: str
@@ -37,6 +38,7 @@ class Launch:
     idle_seconds: float
     library_folders: tuple[str, ...] = ()
     tasks: str = "image_to_3d.inference.tasks"
+    separator: tuple[str, ...] = ()
 
 
 def launch_from_interpreter(folder: Path, runtime: RuntimeSettings, idle_seconds: float = 0.0) -> Launch:

@@ -83,7 +83,8 @@ class WorkerProcess:
             options = {"creationflags": flags | subprocess.BELOW_NORMAL_PRIORITY_CLASS}
         else:
             options = {"start_new_session": True}  # deaf to Ctrl+C in the terminal, as above
-        command = [launch.python, *launch.python_args, str(WORKER_FILE), *_arguments(launch, self.folder)]
+        command = [launch.python, *launch.python_args, str(WORKER_FILE), *launch.separator]
+        command += _arguments(launch, self.folder)
         with (self.folder / protocol.LOG_FILE).open("wb") as log:
             return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, **options)
 

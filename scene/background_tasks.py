@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the background Blender can be asked for; see ``background.py``."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import bpy
+
+from ..inference.monitor import RetopologyStage
+from ..inference.tasks import Context, Task
+from ..inference.unwrap import unwrap
+from .detail_bake import DetailMaps, DetailSettings, bake_detail
+from .polygons import Polygons
+from .remesh import Remeshed, RemeshSettings, remesh
+
+RUNS_NETWORKS = False
+"""Tells ``inference/service.py`` to leave ONNX Runtime alone."""
+
+
+@dataclass(frozen=True)
+class Remesh:
+    """A low-poly mesh with UVs from a high-poly one."""
+
+    high: Polygons
+    settings: RemeshSettings
+
+    def run(self, context: Context) -> Remeshed:
+        """Raises what ``remesh`` raises."""
+        _empty_file()
+        made = remesh(self.high, self.settings, context.monitor)
+        faces = made.polygons.uniform_faces
+        if faces is None:
+            return made
+        with context.monitor.stage(RetopologyStage.UNWRAP):
+            uvs = unwrap(made.polygons.vertices, faces, context.monitor).reshape(-1, 2)
+        return replace(made, polygons=replace(made.polygons, uvs=uvs))
+
+
+@dataclass(frozen=True)
+class BakeDetail:
+    """Normals and ambient occlusion of a high-poly mesh for a low-poly one with UVs."""
+
+    high: Polygons
+    low: Polygons
+    settings: DetailSettings
+
+    def run(self, context: Context) -> DetailMaps:
+        """Raises what ``bake_detail`` raises."""
+        _empty_file()
+        return bake_detail(self.high, self.low, self.settings, context.monitor)
+
+
+def _empty_file() -> None:
+    """Nothing of the start-up file, nothing of the job before."""
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+
+
+TASKS: dict[str, type[Task[Any]]] = {task.__name__: task for task in (Remesh, BakeDetail)}
+"""By class name, as messages name them."""

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Mirror symmetry of a mesh: the upright plane that maps it best onto itself, and how well.
+
+Objects reconstructed from a photo taken from an angle stand turned, so that all upright planes are candidates and not
+only those of the axes.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from mathutils.bvhtree import BVHTree
+from numpy.typing import NDArray
+
+from .polygons import Polygons
+
+Floats = NDArray[np.floating[Any]]
+
+COARSE_SAMPLES, FINE_SAMPLES = 400, 3000
+"""Points of the surface that are mirrored to judge a plane."""
+
+DIRECTIONS = 36
+"""Planes tried first, 5 degrees apart."""
+
+ROUNDS = 6
+"""Times that the best plane is refined, each time with half the step."""
+
+QUANTILE = 0.9
+"""The error of a plane is the distance that this share of the points keeps below: small one-sided things (a handle's
+screw, a badge) do not hide that the object is symmetric."""
+
+SNAP_DEGREES = 1.5
+"""A plane this close to one of the axes is taken for it: artists and tools mirror along axes."""
+
+
+@dataclass(frozen=True)
+class Symmetry:
+    """An upright mirror plane: the points x with ``normal . x = offset``.
+
+    Attributes:
+        normal: unit vector, horizontal.
+        offset: in the mesh's units.
+        error: how far nine tenths of the mirrored surface are from the surface at most, in parts of the longest side.
+    """
+
+    normal: tuple[float, float, float]
+    offset: float
+    error: float
+
+    def mirrored(self, points: Floats) -> Floats:
+        """Points (n, 3) on the other side."""
+        normal = np.asarray(self.normal, points.dtype)
+        return points - 2.0 * (points @ normal - points.dtype.type(self.offset))[:, None] * normal
+
+
+def find_symmetry(polygons: Polygons) -> Symmetry:
+    """The best upright mirror plane of a mesh, however good it is: look at its ``error``.
+
+    Args:
+        polygons: with at least one face that has an area.
+    """
+    triangles = polygons.triangles
+    tree = BVHTree.FromPolygons(polygons.vertices.tolist(), triangles.tolist())
+    points = surface_samples(polygons.vertices, triangles, FINE_SAMPLES)
+    middle = _weighted_middle(polygons.vertices, triangles)
+    size = float(np.ptp(polygons.vertices, axis=0).max())
+
+    def plane(angle: float, shift: float) -> Symmetry:
+        normal = (math.cos(angle), math.sin(angle), 0.0)
+        return Symmetry(normal, float(middle @ np.array(normal)) + shift, 0.0)
+
+    def error(angle: float, shift: float, samples: Floats) -> float:
+        return _distance(tree, plane(angle, shift).mirrored(samples)) / size
+
+    coarse = points[:: max(1, len(points) // COARSE_SAMPLES)]
+    angles = np.arange(DIRECTIONS) * math.pi / DIRECTIONS
+    best = min((error(angle, 0.0, coarse), angle, 0.0) for angle in angles)
+    turn, move = math.pi / DIRECTIONS / 2, 0.02 * size
+    for _ in range(ROUNDS):
+        _, angle, shift = best
+        near = [(angle + a * turn, shift + b * move) for a in (-1, 0, 1) for b in (-1, 0, 1)]
+        best = min((error(a, s, coarse), a, s) for a, s in near)
+        turn, move = turn / 2, move / 2
+    _, angle, shift = best
+    axis = round(angle / (math.pi / 2)) * math.pi / 2
+    if abs(angle - axis) < math.radians(SNAP_DEGREES):
+        angle = axis
+    found = plane(angle, shift)
+    normal = tuple(0.0 if abs(value) < 1e-9 else value for value in found.normal)
+    return Symmetry(normal, found.offset, error(angle, shift, points))
+
+
+def surface_samples(vertices: Floats, triangles: NDArray[np.integer[Any]], count: int, seed: int = 0) -> Floats:
+    """``count`` points (count, 3) spread evenly over the area of triangles (t, 3); the same for the same seed."""
+    rng = np.random.default_rng(seed)
+    a, b, c = (vertices[triangles[:, corner]].astype(np.float64) for corner in range(3))
+    areas = np.linalg.norm(np.cross(b - a, c - a), axis=1)
+    total = np.cumsum(areas)
+    # Evenly spaced along the summed areas with one random shift: less clumping than independent draws.
+    chosen = np.searchsorted(total, (np.arange(count) + rng.random()) / count * total[-1])
+    u, v = rng.random((2, count, 1))
+    over = (u + v) > 1.0
+    u, v = np.where(over, 1.0 - u, u), np.where(over, 1.0 - v, v)
+    return a[chosen] + u * (b - a)[chosen] + v * (c - a)[chosen]
+
+
+def _weighted_middle(vertices: Floats, triangles: NDArray[np.integer[Any]]) -> Floats:
+    """(3,) the surface's centre of area."""
+    a, b, c = (vertices[triangles[:, corner]].astype(np.float64) for corner in range(3))
+    areas = np.linalg.norm(np.cross(b - a, c - a), axis=1, keepdims=True)
+    return ((a + b + c) / 3 * areas).sum(axis=0) / areas.sum()
+
+
+def _distance(tree: BVHTree, points: Floats) -> float:
+    distances = sorted(tree.find_nearest(point)[3] for point in points.tolist())
+    return distances[int(QUANTILE * (len(distances) - 1))]
