@@ -9,6 +9,8 @@ and from a clone, with the bpy module from the Python package index:
 
     python tools/image_to_3d.py PHOTO... --output DIR
 
+``models`` as the first argument manages reconstruction systems' models instead (``cli_models``).
+
 Standard output carries one JSON object per photo and line; everything meant for people goes to standard error. (What
 Blender's own program prints while it starts, before this command, cannot be kept away: results start with a brace.)
 Exit codes: 0 all photos are done, 1 at least one failed, 2 wrong arguments, 130 interrupted.
@@ -28,6 +30,7 @@ from typing import Any, TextIO
 
 import bpy
 
+from . import cli_models
 from .console import own_stdout
 from .engine import create_launch
 from .inference.bake import BakeSettings
@@ -38,6 +41,7 @@ from .inference.runtime import PROVIDERS, RuntimeSettings
 from .inference.surface import SurfaceSettings
 from .inference.systems import system_ids
 from .jobs import Host, Job, JobState
+from .models import models_folder
 from .options import DEFAULT_QUALITY, PHOTO_SUFFIXES, QUALITIES, TEXTURE_SIZES
 from .preferences import UserSettings
 from .scene.files import WRITERS, make_folder, write_files
@@ -122,6 +126,9 @@ class Slot:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments and arguments[0] == "models":
+        return cli_models.main(arguments[1:])
     parser = create_parser()
     try:
         options = parser.parse_args(arguments)
@@ -178,6 +185,7 @@ def create_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--threads", type=_in_range(0, 1024), default=0, metavar="N", help="for all jobs together; 0: all cores"
     )
+    parser.add_argument("--models-folder", type=Path, metavar="DIR", help="default: as the preferences say")
     parser.add_argument("--jobs", type=_in_range(1, 64), default=1, metavar="N", help="photos at a time, a worker each")
     return parser
 
@@ -208,11 +216,12 @@ def create_batch(options: argparse.Namespace) -> Batch:
 
 
 def launch_settings(options: argparse.Namespace) -> UserSettings:
-    """Device and threads of each worker; cores are shared out evenly among them."""
+    """Device and threads of each worker; cores are shared out evenly among them. Models as the preferences say."""
     threads = options.threads
     if options.jobs > 1:
         threads = max(1, (threads or os.cpu_count() or 1) // options.jobs)
-    return UserSettings(RuntimeSettings(device=options.device, threads=threads), idle_seconds=0.0)
+    folder = options.models_folder.absolute() if options.models_folder else models_folder(bpy.context)
+    return UserSettings(RuntimeSettings(options.device, threads, folder), idle_seconds=0.0)
 
 
 def find_items(paths: Iterable[Path]) -> list[Item]:

@@ -7,6 +7,7 @@ of a modal operator: half an hour's download shall survive a file being opened, 
 
 import atexit
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -134,8 +135,10 @@ class Models:
         if not bpy.app.timers.is_registered(_tick):
             bpy.app.timers.register(_tick, first_interval=TICK_SECONDS, persistent=True)
 
-    def run(self, task: ModelTask, settings: UserSettings) -> Installed:
-        """Run a task to its end, blocking.
+    def run(
+        self, task: ModelTask, settings: UserSettings, watch: Callable[[Job[Any]], None] | None = None
+    ) -> Installed:
+        """Run a task to its end, blocking; ``watch`` is given the job between two looks at it.
 
         Raises:
             ReconstructionError: it failed; ``failure`` says so too.
@@ -143,7 +146,7 @@ class Models:
         """
         try:
             job = self.begin(task, settings)
-            job.wait()
+            job.wait(None if watch is None else lambda: watch(job))
         except BaseException:
             self.shutdown()
             raise

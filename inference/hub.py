@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from .binding import check_fit
 from .errors import DownloadError, ReconstructionError
 from .monitor import ModelStage, Monitor
 from .store import LOCK, HashOrigin, Installed, Store, cannot_write, checkpoint_source, gigabytes, hash_file
@@ -250,7 +251,7 @@ class _Progress:
 
 
 def _check_and_name(part: Path, path: Path, offer: Offer, card: "SystemCard", monitor: Monitor) -> Path:
-    """Give a fetched file its name, if it is what it has to be; otherwise it is deleted."""
+    """Give a fetched file its name, if it is what it has to be; one with another hash is deleted."""
     sha256, _size = hash_file(part, monitor)
     try:
         if sha256 != offer.sha256:
@@ -260,6 +261,7 @@ def _check_and_name(part: Path, path: Path, offer: Offer, card: "SystemCard", mo
                 "and was deleted.",
                 "Try again; if it happens again, a proxy or mirror changes files: use a file you have.",
             )
+        check_fit(card.graphs, part)
         part.replace(path)
     except OSError as error:
         raise cannot_write(path, error) from error

@@ -19,6 +19,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from .binding import check_fit
 from .errors import ModelError, OutputError
 from .monitor import ModelStage, Monitor
 
@@ -204,20 +205,18 @@ class Store:
         source = checkpoint_source(card)
         sha256, size = hash_file(file, monitor)
         origin = HashOrigin.CARD if sha256 == source.sha256 else HashOrigin.FILE
+        check_fit(card.graphs, file)
         if origin is HashOrigin.FILE and source.sha256 is not None:
-            raise ModelError(
-                f"'{file.name}' is not the file that {card.name}'s authors publish (its SHA-256 differs).",
-                f"Choose '{source.filename}' of {source.repository}.",
-            )
+            monitor.warn(f"It is not the file that {card.name}'s authors publish, but it has the same tensors.")
         is_external = not copy and file.parent != self.folder_for(card)
         path = file if is_external else self._copy(card, file, size, monitor)
         return self.record(card, Installed(path, str(file), "", sha256, origin, size, is_external))
 
     def verify(self, card: "SystemCard", monitor: Monitor) -> Installed:
-        """Read the whole checkpoint and compare its SHA-256 with the record's.
+        """Read the whole checkpoint, compare its SHA-256 with the record's, and its tensors with the system's graphs.
 
         Raises:
-            ModelError: it is not installed, missing, or was changed since.
+            ModelError: it is not installed, missing, was changed since, or does not fit.
             Cancelled: the monitor said so.
         """
         found = self.installed(card.id)
@@ -230,6 +229,7 @@ class Store:
                 f"The file of {card.name} was damaged or changed since it was installed: '{found.path}'.",
                 "Remove it and install it again.",
             )
+        check_fit(card.graphs, found.path)
         return found
 
     def remove(self, card: "SystemCard") -> int:

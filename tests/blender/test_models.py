@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Installing models in Blender: consent, permission, progress, and what panels show; with a hub on this machine."""
 
+import json
 import sys
 import time
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 
 pytest.importorskip("huggingface_hub", reason="the package huggingface_hub is not installed")
 
-from image_to_3d import models, preferences
+from image_to_3d import cli, cli_models, models, preferences
 from image_to_3d.engine import ENGINE
 from image_to_3d.inference import systems
 from image_to_3d.inference.runtime import RuntimeSettings
@@ -24,7 +25,7 @@ from image_to_3d.preferences import UserSettings
 TESTS = Path(__file__).parent.parent
 sys.path.insert(0, str(TESTS))
 
-from hub_server import LocalHub  # noqa: E402
+from hub_server import COMMIT, LocalHub  # noqa: E402
 from model_cards import CONTENT, DIGEST, teapot_card  # noqa: E402
 
 TOKEN = "hf_averysecretwordofthetest"
@@ -205,3 +206,91 @@ class TestToken:
         assert preferences.user_settings(bpy.context).runtime.models_folder == preferences.default_models_folder()
         addon.models_folder = str(tmp_path / "studio")
         assert preferences.user_settings(bpy.context).runtime.models_folder == tmp_path / "studio"
+
+
+class TestCommandLine:
+    @pytest.fixture
+    def run(self, folder, capfd, monkeypatch):
+        """Exit code, JSON lines, and what people read."""
+        settings = operators.user_settings(bpy.context)
+        monkeypatch.setattr(cli_models, "user_settings", lambda context: settings)
+
+        def run(*arguments):
+            code = cli.main(["models", *map(str, arguments)])
+            captured = capfd.readouterr()
+            return code, [json.loads(line) for line in captured.out.splitlines()], captured.err
+
+        return run
+
+    def test_list_tells_everything_about_every_system(self, run, folder):
+        code, records, errors = run("list")
+        assert code == 0
+        assert [record["system"] for record in records] == list(systems.system_ids())
+        by_id = {record["system"]: record for record in records}
+        assert by_id["pebble"]["state"] == "bundled"
+        assert by_id["teapot"] == {
+            "system": "teapot",
+            "name": "Teapot",
+            "state": "available",
+            "licence": "MIT",
+            "who_may_use": "Everyone, for any purpose",
+            "source": "the artists' guild",
+            "gives": "surface, base colour",
+            "views": 1,
+            "memory_bytes": 2_000_000_000,
+            "repository": "artists/teapot",
+            "revision": COMMIT,
+            "filename": "model.ckpt",
+            "download_bytes": len(CONTENT),
+            "is_gated": False,
+        }
+        assert str(folder) in errors
+
+    def test_install_shows_what_it_is_and_wants_agreement(self, run, folder, hub):
+        code, records, errors = run("install", "teapot")
+        assert (code, records) == (2, []), "no terminal, so nobody can agree"
+        assert "Add --yes" in errors
+        assert "Everyone, for any purpose" in errors
+        assert hub.requests == []
+        code, records, errors = run("install", "teapot", "--yes")
+        assert code == 0
+        assert (records[0]["state"], records[0]["sha256"], records[0]["sha256_from"]) == ("installed", DIGEST, "card")
+        assert records[0]["installed_revision"] == COMMIT
+        assert "Teapot is installed." in errors
+
+    def test_verify_reads_all_that_is_installed(self, run, folder):
+        assert run("verify")[:2] == (0, [])
+        run("install", "teapot", "--yes")
+        code, records, _ = run("verify")
+        assert (code, records[0]["system"], records[0]["intact"]) == (0, "teapot", True)
+        path = Path(records[0]["path"])
+        path.write_bytes(CONTENT[:-1] + b"?")
+        code, records, errors = run("verify", "teapot")
+        assert (code, records[0]["intact"]) == (1, False)
+        assert "damaged or changed" in records[0]["error"] and "damaged or changed" in errors
+
+    def test_a_file_is_linked_and_removing_leaves_it(self, run, folder, tmp_path, hub):
+        own = tmp_path / "own.ckpt"
+        own.write_bytes(CONTENT)
+        code, records, _ = run("install", "teapot", "--file", own, "--link")
+        assert (code, records[0]["path"]) == (0, str(own))
+        code, records, _ = run("remove", "teapot")
+        assert (code, records[0]["state"]) == (0, "available")
+        assert own.read_bytes() == CONTENT
+        assert hub.requests == []
+
+    def test_the_models_folder_can_be_named(self, run, folder, tmp_path):
+        assert run("install", "teapot", "--yes", "--models-folder", tmp_path / "other")[0] == 0
+        assert Store(tmp_path / "other").installed("teapot") is not None
+        assert Store(folder).installed("teapot") is None
+
+    def test_failures_have_an_exit_code(self, run, hub):
+        hub.status = 404
+        code, records, errors = run("install", "teapot", "--yes")
+        assert (code, records) == (1, [])
+        assert "no longer has" in errors
+        assert run("install", "kettle")[0] == 2
+        assert run("install", "teapot", "--link")[0] == 2
+        assert run("remove", "pebble")[0] == 1
+        assert run("verify", "kettle")[0] == 1
+        assert run()[0] == 2

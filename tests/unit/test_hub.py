@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Installing from the hub: the real client against a server on this machine, and everything that can go wrong."""
 
+import hashlib
 import importlib
 import shutil
 import socket
 import sys
 from collections import namedtuple
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 huggingface_hub = pytest.importorskip("huggingface_hub", reason="the package huggingface_hub is not installed")
@@ -24,7 +27,7 @@ from image_to_3d.inference.store import HashOrigin, Store  # noqa: E402
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from hub_server import COMMIT, LocalHub  # noqa: E402
-from model_cards import CONTENT, DIGEST, teapot_card  # noqa: E402
+from model_cards import CONTENT, DIGEST, checkpoint, teapot_card, teapot_graph  # noqa: E402
 
 CARD = teapot_card()
 TOKEN = "hf_averysecretwordofthetest"
@@ -176,6 +179,15 @@ def test_changed_bytes_are_noticed_and_deleted(hub, store):
     assert store.installed("teapot") is None
     assert parts(store) == []
     assert not (store.folder / "teapot" / "model.ckpt").exists()
+
+
+def test_a_published_file_that_does_not_fit_is_not_installed(hub, store, tmp_path):
+    hub.content = checkpoint(handle=np.ones((3, 250_000), np.float32))
+    hub.offered, hub.size = hashlib.sha256(hub.content).hexdigest(), len(hub.content)
+    card = replace(teapot_card(sha256=None), graphs=(teapot_graph(tmp_path),))
+    with pytest.raises(ModelError, match="spout"):
+        install(card, store, connect(hub), Monitor())
+    assert store.installed("teapot") is None
 
 
 @pytest.mark.parametrize(
@@ -355,7 +367,7 @@ def test_no_socket_is_opened_where_none_is_wanted(hub, store, monkeypatch, case)
     elif case == "no address":
         connection = Connection(is_allowed=True, endpoint="ftp://mirror.example")
     elif case == "bundled":
-        card, expected = bundled(), ModelError
+        card, expected = replace(CARD, checkpoint=None), ModelError
     else:
         install(CARD, store, connection, Monitor())
         expected = None
@@ -368,12 +380,6 @@ def test_no_socket_is_opened_where_none_is_wanted(hub, store, monkeypatch, case)
                 install(card, store, connection, Monitor())
             assert told.value.hint
     assert len(hub.requests) == count
-
-
-def bundled():
-    from dataclasses import replace
-
-    return replace(CARD, checkpoint=None)
 
 
 def test_a_missing_client_is_told(store, monkeypatch):

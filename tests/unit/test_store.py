@@ -8,6 +8,7 @@ from collections import namedtuple
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from image_to_3d.inference import store as store_module
 from image_to_3d.inference.errors import Cancelled, ModelError, OutputError
@@ -17,7 +18,7 @@ from image_to_3d.inference.store import HashOrigin, Store
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from model_cards import CONTENT, DIGEST, teapot_card
+from model_cards import CONTENT, DIGEST, checkpoint, teapot_card, teapot_graph
 
 CARD = teapot_card()
 
@@ -93,13 +94,46 @@ def test_the_models_folder_can_be_moved(store, file, tmp_path):
     assert Store(tmp_path / "elsewhere").require(CARD) == tmp_path / "elsewhere" / "teapot" / "model.ckpt"
 
 
-def test_another_file_is_refused_and_what_was_installed_stays(store, file, tmp_path):
-    store.adopt(CARD, file, True, Monitor())
+@pytest.fixture
+def strict_card(tmp_path):
+    """The card with a graph that says which tensors it needs."""
+    return replace(CARD, graphs=(teapot_graph(tmp_path),))
+
+
+@pytest.mark.parametrize("sha256", [DIGEST, None])
+def test_a_file_of_ones_own_making_is_taken_if_its_tensors_fit(store, strict_card, tmp_path, sha256):
+    other = tmp_path / "tuned.safetensors"
+    other.write_bytes(checkpoint(spout=np.ones((3, 250_000), np.float32)))
+    monitor = Monitor()
+    card = replace(strict_card, checkpoint=replace(CARD.checkpoint, sha256=sha256))
+    made = store.adopt(card, other, True, monitor)
+    assert made.hash_origin is HashOrigin.FILE
+    assert store.require(card).read_bytes() == other.read_bytes()
+    warned = ["It is not the file that Teapot's authors publish, but it has the same tensors."]
+    assert monitor.warnings == (warned if sha256 else [])
+    assert store.verify(card, Monitor()) == made
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (checkpoint(handle=np.ones((3, 4), np.float32)), "spout"),
+        (checkpoint(spout=np.ones((3, 4), np.float32)), "spout"),
+        (b"a photo, perhaps", "neither a safetensors file nor a torch checkpoint"),
+        (CONTENT[:-1000], "cannot be used"),
+    ],
+    ids=["other tensors", "other shape", "no checkpoint", "cut off"],
+)
+def test_a_file_that_does_not_fit_is_refused_and_what_was_installed_stays(
+    store, strict_card, file, tmp_path, content, reason
+):
+    store.adopt(strict_card, file, True, Monitor())
     other = tmp_path / "other.ckpt"
-    other.write_bytes(CONTENT[:-1] + b"?")
-    with pytest.raises(ModelError, match=r"'other\.ckpt' is not the file that Teapot's authors publish"):
-        store.adopt(CARD, other, True, Monitor())
-    assert store.require(CARD).read_bytes() == CONTENT
+    other.write_bytes(content)
+    with pytest.raises(ModelError) as told:
+        store.adopt(strict_card, other, True, Monitor())
+    assert reason in told.value.message
+    assert store.require(strict_card).read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize("stage", ["Verifying", "Copying"])
