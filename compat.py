@@ -17,6 +17,13 @@ def ensure_node_tree(material: bpy.types.Material) -> bpy.types.NodeTree:
     return material.node_tree
 
 
+def unified_paint_settings(context: bpy.types.Context) -> bpy.types.UnifiedPaintSettings:
+    """The brush size that all brushes share; since 5.0 each painting mode has its own."""
+    settings = context.tool_settings
+    own = getattr(settings.image_paint, "unified_paint_settings", None)
+    return own if own is not None else settings.unified_paint_settings
+
+
 def exit_handlers() -> list[Callable[..., Any]] | None:
     """Handlers called when Blender quits: 5.1 and later; before that only Python's own ``atexit`` tells."""
     return getattr(bpy.app.handlers, "exit_pre", None)

@@ -23,6 +23,7 @@ CUTOUT_ITEMS = (
     (CutoutMethod.MASK.name, "Mask", "A black and white picture of the photo's size: white is the object"),
     (CutoutMethod.NONE.name, "None", "The object fills the photo"),
 )
+EDITED_CUTOUT = ("EDITED", "Edited", "As corrected in the Image Editor; press Edit Cut-Out for it")
 TEXTURE_ITEMS = tuple((str(size), f"{size} px", f"Maps of {size} by {size} pixels") for size in TEXTURE_SIZES)
 CUSTOM_QUALITY = ("CUSTOM", "Custom", "As set under Detail")
 QUALITY_ITEMS = tuple((key, quality.label, quality.description) for key, quality in QUALITIES.items())
@@ -95,7 +96,7 @@ class ImageTo3DSettings(bpy.types.PropertyGroup):
         poll=_is_photo,
     )
     system: EnumProperty(**SYSTEM_TEXTS, items=system_items())
-    cutout: EnumProperty(**CUTOUT_TEXTS, items=CUTOUT_ITEMS)
+    cutout: EnumProperty(**CUTOUT_TEXTS, items=(*CUTOUT_ITEMS, EDITED_CUTOUT))
     mask_path: StringProperty(**MASK_TEXTS, subtype="FILE_PATH")
     quality: EnumProperty(
         name="Quality",

@@ -7,6 +7,7 @@ MODULES = (
     "preferences",
     "properties",
     "cutout_preview",
+    "cutout_overlay",
     "operators",
     "panels",
     "adjustments",

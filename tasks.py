@@ -132,6 +132,27 @@ class PreviewTask:
         self.pixels = result
 
 
+class CutOutTask:
+    """The photo's cut-out in its own size, to be corrected by hand.
+
+    Attributes:
+        pixels: after ``finish``, (h, w, 4) uint8, row 0 at the top.
+    """
+
+    def __init__(self, photo_path: Path, settings: CutoutSettings) -> None:
+        self.photo_path = photo_path
+        self.settings = settings
+        self.pixels: NDArray[np.uint8] | None = None
+
+    def begin(self, host: Host) -> Job[NDArray[np.uint8]]:
+        """Send the photo's path and the settings."""
+        return host.cut_out_photo(self.photo_path, self.settings)
+
+    def finish(self, _context: bpy.types.Context, result: NDArray[np.uint8]) -> None:
+        """Keep the picture; the operator shows it."""
+        self.pixels = result
+
+
 class BakeTask:
     """The maps of a stored code for a mesh of the artist's own, as its new material.
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Cutting the object out of the photo: by a network, by the file's own alpha channel, or by the artist's mask."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -38,6 +38,9 @@ EDGE_CONTACT_SHARE = 0.03
 FEW_PIXELS = 160
 """An object of fewer pixels along its longer side is smaller than what networks look at."""
 
+BOX_MARGIN = 0.08
+"""Surroundings that the network sees round the artist's box, as a share of its sides: it needs some background."""
+
 ASPECT_TOLERANCE = 0.01
 """How far the shape of the artist's mask may be from the photo's."""
 
@@ -61,10 +64,13 @@ class CutoutSettings:
     Attributes:
         method: see ``CutoutMethod``.
         mask_path: the artist's mask, white (or opaque) on the object, in the photo's shape.
+        box: left, top, right and bottom of the part to look at, as shares of the photo's sides; None for all of it.
+            Chooses one object among several: the network sees nothing else.
     """
 
     method: CutoutMethod = CutoutMethod.AUTOMATIC
     mask_path: Path | None = None
+    box: tuple[float, float, float, float] | None = None
 
 
 _TRANSPARENT = ("'{name}' is fully transparent, or nearly so.", "Choose a photo on which the object can be seen.")
@@ -99,6 +105,10 @@ def cut_out(photo: Photo, settings: CutoutSettings, runtime: Runtime, monitor: M
         Cancelled: while the network runs.
     """
     method = _resolve(photo, settings)
+    if settings.box is not None:
+        mask = keep_sizeable_parts(_within_box(photo, replace(settings, method=method), runtime, monitor))
+        _check(mask, method, photo.name)
+        return mask
     alpha = photo.pixels[..., 3].astype(np.float32) / 255
     if method is CutoutMethod.NETWORK:
         mask = refine(photo.pixels[..., :3], _network_mask(photo, runtime, monitor)) * alpha
@@ -127,6 +137,28 @@ def _resolve(photo: Photo, settings: CutoutSettings) -> CutoutMethod:
     if settings.mask_path is not None:
         return CutoutMethod.MASK
     return CutoutMethod.ALPHA if photo.has_alpha else CutoutMethod.NETWORK
+
+
+def _within_box(photo: Photo, settings: CutoutSettings, runtime: Runtime, monitor: Monitor) -> NDArray[np.float32]:
+    """The mask of what is inside the box, zero elsewhere; the network sees the box with some of its surroundings."""
+    height, width = photo.pixels.shape[:2]
+    left, top, right, bottom = settings.box or (0.0, 0.0, 1.0, 1.0)
+    if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
+        raise CutoutError("The box round the object is empty.", "Drag it from one corner of the object to the other.")
+    box = np.array([left * width, top * height, right * width, bottom * height])
+    margin = BOX_MARGIN * np.array([box[2] - box[0], box[3] - box[1]])
+    seen = np.concatenate([np.maximum(box[:2] - margin, 0), np.minimum(box[2:] + margin, (width, height))])
+    x0, y0, x1, y1 = seen.round().astype(int)
+    inside = np.zeros((height, width), bool)
+    inside[round(box[1]) : round(box[3]), round(box[0]) : round(box[2])] = True
+    mask = np.zeros((height, width), np.float32)
+    if settings.method is CutoutMethod.NETWORK:
+        part = replace(photo, pixels=np.ascontiguousarray(photo.pixels[y0:y1, x0:x1]))
+        alpha = part.pixels[..., 3].astype(np.float32) / 255
+        mask[y0:y1, x0:x1] = refine(part.pixels[..., :3], _network_mask(part, runtime, monitor)) * alpha
+    else:
+        mask = cut_out(photo, replace(settings, box=None), runtime, monitor)
+    return mask * inside
 
 
 def _network_mask(photo: Photo, runtime: Runtime, monitor: Monitor) -> NDArray[np.float32]:

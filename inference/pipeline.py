@@ -157,14 +157,27 @@ def preview_cutout(photo_path: Path, settings: CutoutSettings, runtime: Runtime,
         PhotoError, CutoutError, ModelError: as ``reconstruct``.
         Cancelled: the monitor said so.
     """
+    preview = Image.fromarray(cut_out_photo(photo_path, settings, runtime, monitor))
+    preview.thumbnail((PREVIEW_SIZE, PREVIEW_SIZE), Image.Resampling.BOX)
+    return np.array(preview)
+
+
+def cut_out_photo(photo_path: Path, settings: CutoutSettings, runtime: Runtime, monitor: Monitor) -> NDArray[np.uint8]:
+    """The cut-out in the photo's own size, for the artist to correct: (h, w, 4) uint8, sRGB with straight alpha.
+
+    The colours under what is cut away are still the photo's, so that it can be painted back.
+
+    Raises:
+        PhotoError, CutoutError, ModelError: as ``reconstruct``.
+        Cancelled: the monitor said so.
+    """
     with monitor.stage(Stage.PHOTO):
         photo = load_photo(photo_path, monitor)
     with monitor.stage(Stage.CUTOUT):
         mask = cut_out(photo, settings, runtime, monitor)
-    preview = Image.fromarray(photo.pixels)
-    preview.putalpha(Image.fromarray((mask * 255 + 0.5).astype(np.uint8)))
-    preview.thumbnail((PREVIEW_SIZE, PREVIEW_SIZE), Image.Resampling.BOX)
-    return np.array(preview)
+    pixels = photo.pixels.copy()
+    pixels[..., 3] = (mask * 255 + 0.5).astype(np.uint8)
+    return pixels
 
 
 def extract_again(code: Code, settings: Settings, runtime: Runtime, monitor: Monitor) -> Surface:

@@ -88,6 +88,18 @@ class PreviewCutout:
 
 
 @dataclass(frozen=True)
+class CutOutPhoto:
+    """``pipeline.cut_out_photo``."""
+
+    photo_path: Path
+    settings: CutoutSettings
+
+    def run(self, context: Context) -> NDArray[np.uint8]:
+        """(h, w, 4) uint8, the photo's own size; raises what the pipeline raises."""
+        return pipeline.cut_out_photo(self.photo_path, self.settings, context.runtime, context.monitor)
+
+
+@dataclass(frozen=True)
 class ExtractAgain:
     """``pipeline.extract_again``."""
 
@@ -113,6 +125,6 @@ class BakeAgain:
 
 
 TASKS: dict[str, type[Task[Any]]] = {
-    task.__name__: task for task in (Reconstruct, ReconstructAgain, PreviewCutout, ExtractAgain, BakeAgain)
+    task.__name__: task for task in (Reconstruct, ReconstructAgain, PreviewCutout, CutOutPhoto, ExtractAgain, BakeAgain)
 }
 """By class name, as messages name them."""

@@ -72,6 +72,10 @@ class Host:
         """The photo with its background removed, (h, w, 4) uint8, at most 512 pixels."""
         return self.start(tasks.PreviewCutout(photo_path.absolute(), _absolute(settings)))
 
+    def cut_out_photo(self, photo_path: Path, settings: CutoutSettings) -> Job[NDArray[np.uint8]]:
+        """The same in the photo's own size, (h, w, 4) uint8."""
+        return self.start(tasks.CutOutPhoto(photo_path.absolute(), _absolute(settings)))
+
     def extract_again(self, code: Code, settings: Settings) -> Job[Surface]:
         """The surface of a stored code at other settings."""
         return self.start(tasks.ExtractAgain(code, settings))

@@ -1,9 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Operators: gather arguments, hand a task to the engine, report."""
 
-from . import adjust, bake, camera, cancel, cutout, diagnostics, export_asset, models, reconstruct, transform
+from . import (
+    adjust,
+    bake,
+    camera,
+    cancel,
+    cutout,
+    diagnostics,
+    edit_cutout,
+    export_asset,
+    models,
+    reconstruct,
+    transform,
+)
 
-MODULES = (cancel, cutout, reconstruct, adjust, transform, bake, camera, export_asset, models, diagnostics)
+MODULES = (cancel, cutout, edit_cutout, reconstruct, adjust, transform, bake, camera, export_asset, models, diagnostics)
 
 
 def register() -> None:

@@ -10,7 +10,8 @@ from ..inference.cutout import CutoutMethod, CutoutSettings
 from ..inference.errors import CutoutError
 from ..inference.pipeline import Settings
 from ..inference.surface import SurfaceSettings
-from ..properties import ImageTo3DSettings
+from ..properties import EDITED_CUTOUT, ImageTo3DSettings
+from ..scene.cutout_image import find_cutout_image, write_mask
 
 
 def cutout_settings(method: str, mask_path: str) -> CutoutSettings:
@@ -32,7 +33,18 @@ def cutout_settings(method: str, mask_path: str) -> CutoutSettings:
 
 
 def scene_cutout_settings(settings: ImageTo3DSettings) -> CutoutSettings:
-    """Settings of the cut-out as the sidebar has them; raises ``CutoutError`` where a mask is missing."""
+    """Settings of the cut-out as the sidebar has them.
+
+    Raises:
+        CutoutError: a mask is missing, or the edited cut-out is empty or of another photo.
+        OutputError: the edited cut-out cannot be written for the engine.
+    """
+    if settings.cutout == EDITED_CUTOUT[0]:
+        image = find_cutout_image(settings.photo)
+        if image is None:
+            raise CutoutError("This photo has no edited cut-out.", "Press Edit Cut-Out, or choose another cut-out.")
+        folder = Path(bpy.app.tempdir) / "image_to_3d_masks"
+        return CutoutSettings(CutoutMethod.MASK, write_mask(image, folder))
     return cutout_settings(settings.cutout, settings.mask_path)
 
 

@@ -15,6 +15,7 @@ from ..options import DEFAULT_QUALITY, PHOTO_SUFFIXES, QUALITIES, TEXTURE_SIZES
 from ..properties import (
     CUTOUT_ITEMS,
     CUTOUT_TEXTS,
+    EDITED_CUTOUT,
     MASK_TEXTS,
     PHOTO_STRENGTH_TEXTS,
     QUALITY_ITEMS,
@@ -127,9 +128,12 @@ class IMAGE_TO_3D_OT_reconstruct(_ReconstructOperator, bpy.types.Operator):
     def _take_scene_settings(self, context: bpy.types.Context) -> None:
         """What the caller did not set comes from the sidebar."""
         settings = context.scene.image_to_3d
-        for name in ("system", "cutout", "mask_path", "resolution", "target_faces", "photo_strength", "size"):
+        for name in ("system", "mask_path", "resolution", "target_faces", "photo_strength", "size"):
             if not self.properties.is_property_set(name):
                 setattr(self, name, getattr(settings, name))
+        # An edited cut-out is that of the sidebar's photo, not of the file at hand.
+        if not self.properties.is_property_set("cutout") and settings.cutout != EDITED_CUTOUT[0]:
+            self.cutout = settings.cutout
         if not self.properties.is_property_set("texture_size"):
             self.texture_size = int(settings.texture_size)
 

@@ -116,7 +116,9 @@ def _draw_cutout(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) 
     icon = PREVIEW.icon(preview_key(settings))
     if icon is not None:
         layout.template_icon(icon_value=icon, scale=9.0)
-    layout.operator("image_to_3d.preview_cutout", icon="IMAGE_ALPHA")
+    row = layout.row(align=True)
+    row.operator("image_to_3d.preview_cutout", icon="IMAGE_ALPHA")
+    row.operator("image_to_3d.edit_cutout", text="", icon="BRUSH_DATA")
 
 
 def _summary_stands() -> bool:

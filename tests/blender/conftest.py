@@ -91,6 +91,10 @@ class FakeHost:
         self.asked.append((photo_path, settings))
         return self.jobs.pop(0)
 
+    def cut_out_photo(self, photo_path, settings):
+        self.asked.append((photo_path, settings))
+        return self.jobs.pop(0)
+
     def shutdown(self):
         self.shut_down += 1
 

@@ -201,3 +201,34 @@ def test_a_mask_that_is_not_there(tmp_path):
         cut(photo, NoRuntime(), CutoutMethod.MASK)
     with pytest.raises(PhotoError, match=r"gone\.png"):
         cut(photo, NoRuntime(), CutoutMethod.MASK, tmp_path / "gone.png")
+
+
+def two_balls():
+    """Two balls side by side before a plain wall; the right one is the larger."""
+    pixels, inside = ball(400, 500, 130)
+    left, left_inside = ball(400, 300, 90)
+    return np.concatenate([left, pixels], axis=1), left_inside, inside
+
+
+def test_a_box_chooses_one_object_among_several(runtime):
+    pixels, left_inside, _inside = two_balls()
+    box = (0.02, 0.15, 300 / 800, 0.85)
+    mask = cut_out(photo_of(pixels), CutoutSettings(CutoutMethod.NETWORK, box=box), runtime, Monitor())
+    truth = np.concatenate([left_inside, np.zeros((400, 500), bool)], axis=1)
+    assert ((mask > 0.5) & truth).sum() / ((mask > 0.5) | truth).sum() > 0.93
+    assert mask[:, 300:].max() == 0
+
+
+def test_a_box_limits_every_method():
+    pixels, inside = ball()
+    photo = photo_of(pixels, np.where(inside, 255, 0))
+    mask = cut_out(photo, CutoutSettings(CutoutMethod.ALPHA, box=(0, 0, 0.5, 1)), NoRuntime(), Monitor())
+    assert (mask[:, :250] > 0.5).sum() == pytest.approx(inside.sum() / 2, rel=0.02)
+    assert mask[:, 250:].max() == 0
+
+
+@pytest.mark.parametrize("box", [(0.5, 0, 0.5, 1), (0, 0.9, 1, 0.1), (-0.1, 0, 1, 1)])
+def test_a_box_must_hold_something(box):
+    pixels, _inside = ball()
+    with pytest.raises(CutoutError, match="box round the object is empty"):
+        cut_out(photo_of(pixels), CutoutSettings(CutoutMethod.NETWORK, box=box), NoRuntime(), Monitor())

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the Image Editor draws over an edited cut-out: red where it is cut away, and the box being dragged."""
+
+from typing import Any
+
+import bpy
+import gpu
+from gpu_extras.batch import batch_for_shader
+
+from .scene.cutout_image import is_cutout_image
+
+TINT = (0.9, 0.05, 0.05, 0.55)
+"""Red, as masks are shown in painting programs since Rubylith film."""
+
+BOX_COLOUR = (1.0, 0.75, 0.1, 1.0)
+
+_FRAGMENT = "void main() { color = vec4(tint.rgb, tint.a * (1.0 - texture(mask, place).a)); }"
+_VERTEX = """
+void main() {
+    place = position;
+    gl_Position = matrix * vec4(position, 0.0, 1.0);
+}
+"""
+
+
+class Overlay:
+    """The red tint, from the first edited cut-out on until the extension is disabled."""
+
+    def __init__(self) -> None:
+        self._handler: Any = None
+        self._shader: gpu.types.GPUShader | None = None
+
+    def start(self) -> None:
+        """Draw from now on."""
+        if self._handler is None:
+            self._handler = bpy.types.SpaceImageEditor.draw_handler_add(self._draw, (), "WINDOW", "POST_VIEW")
+
+    def stop(self) -> None:
+        """Draw no more."""
+        if self._handler is not None:
+            bpy.types.SpaceImageEditor.draw_handler_remove(self._handler, "WINDOW")
+        self._handler = self._shader = None
+
+    def _draw(self) -> None:
+        space = bpy.context.space_data
+        if not is_cutout_image(space.image):
+            return
+        if self._shader is None:
+            self._shader = _create_shader()
+        shader, texture = self._shader, gpu.texture.from_image(space.image)
+        corners = ((0, 0), (1, 0), (1, 1), (0, 1))
+        batch = batch_for_shader(shader, "TRI_FAN", {"position": corners})
+        gpu.state.blend_set("ALPHA")
+        shader.bind()
+        shader.uniform_float("matrix", gpu.matrix.get_projection_matrix() @ gpu.matrix.get_model_view_matrix())
+        shader.uniform_float("tint", TINT)
+        shader.uniform_sampler("mask", texture)
+        batch.draw(shader)
+        if BOX.corners is not None:
+            _draw_box(*BOX.corners)
+        gpu.state.blend_set("NONE")
+
+
+class Box:
+    """The box that is being dragged.
+
+    Attributes:
+        corners: two of them in the Image Editor's coordinates, 0..1, y up; None while nothing is dragged.
+    """
+
+    corners: tuple[tuple[float, float], ...] | None = None
+
+
+OVERLAY = Overlay()
+BOX = Box()
+
+
+def _create_shader() -> gpu.types.GPUShader:
+    info = gpu.types.GPUShaderCreateInfo()
+    between = gpu.types.GPUStageInterfaceInfo("image_to_3d_cutout")
+    between.smooth("VEC2", "place")
+    info.push_constant("MAT4", "matrix")
+    info.push_constant("VEC4", "tint")
+    info.sampler(0, "FLOAT_2D", "mask")
+    info.vertex_in(0, "VEC2", "position")
+    info.vertex_out(between)
+    info.fragment_out(0, "VEC4", "color")
+    info.vertex_source(_VERTEX)
+    info.fragment_source(_FRAGMENT)
+    return gpu.shader.create_from_info(info)
+
+
+def _draw_box(first: tuple[float, float], second: tuple[float, float]) -> None:
+    shader = gpu.shader.from_builtin("UNIFORM_COLOR")
+    corners = [first, (second[0], first[1]), second, (first[0], second[1]), first]
+    batch = batch_for_shader(shader, "LINE_STRIP", {"pos": [(*corner, 0.0) for corner in corners]})
+    shader.bind()
+    shader.uniform_float("color", BOX_COLOUR)
+    batch.draw(shader)
+
+
+def register() -> None:
+    """Nothing to draw until a cut-out is edited."""
+
+
+def unregister() -> None:
+    """Draw no more."""
+    OVERLAY.stop()

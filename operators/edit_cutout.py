@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Correct the cut-out by hand: see it over the photo in the Image Editor, paint, box, invert, feather."""
+
+import bpy
+from bpy.props import EnumProperty, FloatProperty, FloatVectorProperty
+
+from ..cutout_overlay import BOX, OVERLAY
+from ..inference.cutout import CutoutMethod, CutoutSettings
+from ..inference.errors import CutoutError
+from ..scene.cutout_image import create_cutout_image, feather, find_cutout_image, invert, is_cutout_image
+from ..tasks import CutOutTask
+from .arguments import scene_cutout_settings
+from .photo_file import photo_file
+from .task_operator import TaskOperator
+
+BRUSH_BLENDS = {"ADD": "ADD_ALPHA", "REMOVE": "ERASE_ALPHA"}
+WHOLE_PHOTO = (0.0, 0.0, 1.0, 1.0)
+
+
+class IMAGE_TO_3D_OT_edit_cutout(TaskOperator, bpy.types.Operator):
+    """Cut the object out and open the result in an Image Editor, to be corrected with a brush"""
+
+    bl_idname = "image_to_3d.edit_cutout"
+    bl_label = "Edit Cut-Out"
+    bl_options = {"UNDO"}
+
+    box: FloatVectorProperty(
+        name="Box",
+        description="Left, top, right and bottom of the object's surroundings, as shares of the photo's sides",
+        size=4,
+        default=WHOLE_PHOTO,
+        min=0.0,
+        max=1.0,
+        options={"SKIP_SAVE"},
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Grey without a photo, and says so."""
+        if context.scene.image_to_3d.photo is None:
+            cls.poll_message_set("No photo is chosen. Open one above")
+            return False
+        return super().poll(context)
+
+    def create_task(self, context: bpy.types.Context) -> CutOutTask:
+        """By the sidebar's settings; a box asks the network, and a cut-out that was edited before begins anew."""
+        settings = context.scene.image_to_3d
+        box = tuple(self.box) if tuple(self.box) != WHOLE_PHOTO else None
+        if box is not None:
+            chosen = CutoutSettings(CutoutMethod.NETWORK, box=box)
+        elif settings.cutout == "EDITED":
+            chosen = CutoutSettings(CutoutMethod.AUTOMATIC)
+        else:
+            chosen = scene_cutout_settings(settings)
+        return CutOutTask(photo_file(settings.photo), chosen)
+
+    def report_done(self, context: bpy.types.Context, task: CutOutTask) -> None:
+        """Show it."""
+        settings = context.scene.image_to_3d
+        image = create_cutout_image(settings.photo, task.pixels)
+        settings.cutout = "EDITED"
+        show_in_image_editor(context, image)
+        self.report({"INFO"}, "Paint with the brush; red is cut away. Reconstruct uses the cut-out as it is")
+
+
+class _CutoutImageOperator:
+    """Base of operators on the cut-out that the Image Editor shows."""
+
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Grey without an edited cut-out, and says so."""
+        if shown_cutout(context) is None:
+            cls.poll_message_set("There is no edited cut-out. Press Edit Cut-Out in the 3D viewport's sidebar")
+            return False
+        return True
+
+
+class IMAGE_TO_3D_OT_cutout_brush(_CutoutImageOperator, bpy.types.Operator):
+    """Let the brush give back or take away"""
+
+    bl_idname = "image_to_3d.cutout_brush"
+    bl_label = "Cut-Out Brush"
+
+    mode: EnumProperty(
+        name="Brush",
+        description="What the brush does",
+        items=(("ADD", "Add", "Paint the object back"), ("REMOVE", "Remove", "Paint the background away")),
+    )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Set the present brush's blend mode."""
+        brush = context.tool_settings.image_paint.brush
+        if brush is None:
+            self.report({"ERROR"}, "No brush is chosen. Choose one in the Image Editor's Paint mode")
+            return {"CANCELLED"}
+        brush.blend = BRUSH_BLENDS[self.mode]
+        return {"FINISHED"}
+
+
+class IMAGE_TO_3D_OT_cutout_invert(_CutoutImageOperator, bpy.types.Operator):
+    """Keep what was cut away and cut away what was kept"""
+
+    bl_idname = "image_to_3d.cutout_invert"
+    bl_label = "Invert"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Invert the mask."""
+        invert(shown_cutout(context))
+        return {"FINISHED"}
+
+
+class IMAGE_TO_3D_OT_cutout_feather(_CutoutImageOperator, bpy.types.Operator):
+    """Soften the cut-out's edge"""
+
+    bl_idname = "image_to_3d.cutout_feather"
+    bl_label = "Feather"
+
+    radius: FloatProperty(name="Radius", description="Of the blur, in pixels", default=2.0, min=0.0, soft_max=50.0)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Blur the mask."""
+        feather(shown_cutout(context), self.radius)
+        return {"FINISHED"}
+
+
+class IMAGE_TO_3D_OT_cutout_box(_CutoutImageOperator, bpy.types.Operator):
+    """Drag a box round one object among several: the network looks at nothing else"""
+
+    bl_idname = "image_to_3d.cutout_box"
+    bl_label = "Box round Object"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only in an Image Editor that shows the cut-out."""
+        return super().poll(context) and context.area is not None and context.area.type == "IMAGE_EDITOR"
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        """Wait for the drag."""
+        self._corners: list[tuple[float, float]] = []
+        context.window.cursor_modal_set("CROSSHAIR")
+        context.workspace.status_text_set("Drag a box round the object     Esc: Cancel")
+        context.window_manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """Press, drag, release."""
+        if event.type in {"ESC", "RIGHTMOUSE"} and event.value == "PRESS":
+            self._end(context)
+            return {"CANCELLED"}
+        region = next(item for item in context.area.regions if item.type == "WINDOW")
+        place = region.view2d.region_to_view(event.mouse_x - region.x, event.mouse_y - region.y)
+        if event.type == "LEFTMOUSE" and event.value == "PRESS":
+            self._corners = [place, place]
+        elif event.type == "MOUSEMOVE" and self._corners:
+            self._corners[1] = place
+        elif event.type == "LEFTMOUSE" and event.value == "RELEASE" and self._corners:
+            box = box_of(*self._corners)
+            self._end(context)
+            bpy.ops.image_to_3d.edit_cutout("INVOKE_DEFAULT", box=box)
+            return {"FINISHED"}
+        else:
+            return {"PASS_THROUGH"}
+        BOX.corners = tuple(self._corners)
+        context.area.tag_redraw()
+        return {"RUNNING_MODAL"}
+
+    def cancel(self, context: bpy.types.Context) -> None:
+        """Blender ends it: give the cursor back."""
+        self._end(context)
+
+    def _end(self, context: bpy.types.Context) -> None:
+        BOX.corners = None
+        context.window.cursor_modal_restore()
+        context.workspace.status_text_set(None)
+        context.area.tag_redraw()
+
+
+def box_of(first: tuple[float, float], second: tuple[float, float]) -> tuple[float, float, float, float]:
+    """Two corners in the Image Editor's coordinates (0..1, y up) as left, top, right, bottom with y down."""
+    x = sorted(min(max(corner[0], 0.0), 1.0) for corner in (first, second))
+    y = sorted(1 - min(max(corner[1], 0.0), 1.0) for corner in (first, second))
+    return (x[0], y[0], x[1], y[1])
+
+
+def shown_cutout(context: bpy.types.Context) -> bpy.types.Image | None:
+    """The cut-out in this Image Editor; elsewhere that of the sidebar's photo."""
+    space = context.space_data
+    if space is not None and space.type == "IMAGE_EDITOR" and is_cutout_image(space.image):
+        return space.image
+    return find_cutout_image(context.scene.image_to_3d.photo)
+
+
+def show_in_image_editor(context: bpy.types.Context, image: bpy.types.Image) -> None:
+    """Show it in an Image Editor of this window, ready to paint; the largest 3D viewport makes room for one."""
+    if bpy.app.background or context.window is None:
+        return
+    areas = context.window.screen.areas
+    area = next((item for item in areas if item.type == "IMAGE_EDITOR"), None) or _split_viewport(context)
+    if area is None:
+        raise CutoutError("There is no room for an Image Editor.", "Open one by hand and choose the cut-out in it.")
+    space = area.spaces.active
+    space.image = image
+    space.ui_mode = "PAINT"
+    space.show_region_ui = True
+    space.display_channels = "COLOR"
+    OVERLAY.start()
+    brush = context.tool_settings.image_paint.brush
+    if brush is not None:
+        brush.blend = BRUSH_BLENDS["REMOVE"]
+    area.tag_redraw()
+
+
+def _split_viewport(context: bpy.types.Context) -> bpy.types.Area | None:
+    screen = context.window.screen
+    views = [area for area in screen.areas if area.type == "VIEW_3D"]
+    if not views:
+        return None
+    view = max(views, key=lambda area: area.width * area.height)
+    before = set(screen.areas)
+    with context.temp_override(window=context.window, area=view):
+        bpy.ops.screen.area_split(direction="VERTICAL", factor=0.5)
+    made = next(area for area in screen.areas if area not in before)
+    made.type = "IMAGE_EDITOR"
+    return made
+
+
+register, unregister = bpy.utils.register_classes_factory(
+    (
+        IMAGE_TO_3D_OT_edit_cutout,
+        IMAGE_TO_3D_OT_cutout_brush,
+        IMAGE_TO_3D_OT_cutout_invert,
+        IMAGE_TO_3D_OT_cutout_feather,
+        IMAGE_TO_3D_OT_cutout_box,
+    )
+)
