@@ -2,7 +2,7 @@
 # Each target is one line that calls a script; tools/with_python.sh finds Python 3.11 and 3.13, the ones inside Blender.
 # Environments are made under build/ when first needed.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint typing test-unit test-blender test-package test-window format wheels package package-gpu bench pictures dataset train evaluate graphs clean
+.PHONY: help demo test lint typing test-unit test-blender test-package test-window format wheels package package-gpu bench fuzz pictures dataset train evaluate graphs clean
 
 PYTHON := @sh tools/with_python.sh
 RUN := $(PYTHON) tools/environments.py
@@ -48,6 +48,9 @@ package-gpu: ## the same with ONNX Runtime's CUDA build, for Linux and Windows, 
 
 bench: ## measure, and write docs/benchmarks.md
 	$(RUN) --python 3.13 tools/bench.py $(ARGS)
+
+fuzz: ## feed made-up files to the checkpoint readers (ARGS="--seconds 600"; Python 3.11)
+	$(RUN) --python 3.11 tools/fuzz.py $(ARGS)
 
 pictures: ## make the documentation's pictures anew (the screenshots: Linux, root)
 	$(RUN) tools/pictures.py

@@ -118,7 +118,7 @@ def open_checkpoint(path: Path) -> Checkpoint:
             f"The checkpoint '{path}' cannot be read ({error.strerror}).", "Check the file and its permissions."
         ) from error
     try:
-        return Checkpoint(path, data, _read_layouts(data))
+        return Checkpoint(path, data, read_layouts(data))
     except Refused as error:
         data.close()
         raise ModelError(f"The checkpoint '{path.name}' cannot be used: {error}.", HINT) from error
@@ -131,7 +131,12 @@ def widen(bits: NDArray[np.uint16]) -> NDArray[np.float32]:
     return wide.view(np.float32)
 
 
-def _read_layouts(data: mmap.mmap) -> dict[str, TensorLayout]:
+def read_layouts(data: mmap.mmap | bytes) -> dict[str, TensorLayout]:
+    """Where each tensor of a file lies, whichever of the two formats it has.
+
+    Raises:
+        Refused: the file is damaged, hostile or of another kind.
+    """
     if sys.byteorder != "little":
         raise Refused("it was written for little-endian machines, and this is none")
     if is_zip(data):
@@ -143,7 +148,7 @@ def _read_layouts(data: mmap.mmap) -> dict[str, TensorLayout]:
     raise Refused("it is neither a safetensors file nor a torch checkpoint")
 
 
-def _read_torch(data: mmap.mmap) -> dict[str, TensorLayout]:
+def _read_torch(data: mmap.mmap | bytes) -> dict[str, TensorLayout]:
     members = find_members(data)
     roots = [name.partition("/")[0] for name in members if name.count("/") == 1 and name.endswith("/data.pkl")]
     if len(roots) != 1:
