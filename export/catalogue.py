@@ -2,7 +2,7 @@
 """Every graph that the extension carries."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import torch
 from torch import nn
@@ -10,8 +10,37 @@ from torch import nn
 from . import instantmesh, openlrm, triposr
 from .graph import Derived, Graph
 from .positions import PositionRule
+from .vit import ViTSettings
 
 POINTS = (None, 3)
+
+REDUCED_TRIPOSR = triposr.TripoSRSettings(
+    vit=ViTSettings(grid=6, width=48, depth=2, heads=3, native=4, has_pooler=True),
+    width=64,
+    depth=2,
+    heads=4,
+    size=8,
+    channels=8,
+)
+REDUCED_OPENLRM = openlrm.OpenLRMSettings(
+    openlrm.DINOv2Settings(grid=5, width=48, heads=3, depth=2, native=8),
+    width=64,
+    depth=2,
+    heads=4,
+    channels=8,
+    camera=32,
+    size=8,
+)
+REDUCED_MESH = instantmesh.InstantMeshSettings(
+    depth=2,
+    channels=8,
+    is_mesh=True,
+    vit=ViTSettings(grid=5, width=48, depth=2, heads=3, native=4, modulation=48),
+    width=64,
+    heads=4,
+    size=8,
+)
+REDUCED_NERF = replace(REDUCED_MESH, is_mesh=False)
 
 
 def catalogue() -> list[Graph]:
@@ -26,6 +55,15 @@ def catalogue() -> list[Graph]:
     for size, (mesh, nerf) in variants.items():
         graphs += instantmesh_graphs(f"instantmesh_{size}", mesh, nerf)
     return sorted(graphs, key=lambda graph: graph.name)
+
+
+def reduced_catalogue() -> list[Graph]:
+    """Small networks of the same classes, for tests."""
+    return [
+        *triposr_graphs("reduced_triposr", REDUCED_TRIPOSR),
+        *openlrm_graphs("reduced_openlrm", REDUCED_OPENLRM),
+        *instantmesh_graphs("reduced_instantmesh", REDUCED_MESH, REDUCED_NERF),
+    ]
 
 
 def tensor_names(build: Callable[[], nn.Module]) -> frozenset[str]:
@@ -51,6 +89,7 @@ def triposr_graphs(name: str, settings: triposr.TripoSRSettings) -> list[Graph]:
             "decode",
             {"planes": _planes(settings.channels, settings.size), "points": POINTS},
             ["density", "color"],
+            has_weight_inputs=True,
         ),
     ]
 
@@ -67,7 +106,7 @@ def openlrm_graphs(name: str, settings: openlrm.OpenLRMSettings) -> list[Graph]:
     points = {"planes": _planes(settings.channels, settings.size), "points": POINTS}
     return [
         Graph(f"{name}_encoder", build, "encode", images, ["planes"], positions),
-        Graph(f"{name}_decoder", build, "decode", points, ["density", "color"]),
+        Graph(f"{name}_decoder", build, "decode", points, ["density", "color"], has_weight_inputs=True),
     ]
 
 
@@ -90,9 +129,9 @@ def instantmesh_graphs(
     either = tensor_names(build_mesh) | tensor_names(build_nerf)
 
     def graph(part: str, build: Callable[[], nn.Module], method: str, inputs: Mapping, outputs: Sequence[str]) -> Graph:
-        derived = positions if method == "encode" else {}
-        official = either if method == "encode" else frozenset()
-        return Graph(f"{name}_{part}", build, method, inputs, outputs, derived, official, "lrm_generator.")
+        encodes = method == "encode"
+        derived, official = (positions, either) if encodes else ({}, frozenset())
+        return Graph(f"{name}_{part}", build, method, inputs, outputs, derived, official, "lrm_generator.", not encodes)
 
     return [
         graph("encoder", build_mesh, "encode", images, ["planes"]),

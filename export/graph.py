@@ -55,6 +55,9 @@ class Graph:
         derived: argument of the method that becomes an initializer, with its shape and how it is computed.
         official: tensors that checkpoints may hold, where other variants than ``network`` share the graph.
         prefix: that the checkpoint's names carry and the graph's do not; tensors without it are none of ours.
+        has_weight_inputs: the weights become inputs of the graph, by their names in the manifest's ``tensors``, instead
+            of external initializers. So decoders run on weights that are kept with their planes
+            (``inference/triplane.py``), without a checkpoint; it costs no time.
     """
 
     name: str
@@ -65,6 +68,7 @@ class Graph:
     derived: Mapping[str, tuple[tuple[int, ...], Derived]] = field(default_factory=dict)
     official: frozenset[str] = frozenset()
     prefix: str = ""
+    has_weight_inputs: bool = False
 
 
 class _Method(nn.Module):
@@ -95,8 +99,9 @@ def export(graph: Graph) -> tuple[ModelProto, dict[str, Any]]:
     network = uninitialised(graph.network)
     shapes = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     model = _trace(graph, network)
-    weights = _make_external(model.graph, shapes, graph.derived)
-    inputs = [value.name for value in model.graph.input]
+    make = _keep_as_inputs if graph.has_weight_inputs else _make_external
+    weights = make(model.graph, shapes, graph.derived)
+    inputs = [value.name for value in model.graph.input if not graph.has_weight_inputs or value.name not in weights]
     if inputs != list(graph.inputs):
         raise ValueError(f"{graph.name} has the inputs {inputs} instead of {list(graph.inputs)}")
     model.opset_import.sort(key=lambda opset: opset.domain)
@@ -143,7 +148,7 @@ def _trace(graph: Graph, network: nn.Module) -> ModelProto:
     # Two different sizes above one, so that the exporter doesn't take a free dimension for a fixed one.
     arguments = tuple(torch.zeros([7 if size is None else size for size in shape]) for shape in inputs.values())
     program = torch.onnx.export(
-        _Method(network, graph.method),
+        _Method(network, graph.method).eval(),
         arguments,
         input_names=list(inputs),
         output_names=list(graph.outputs),
@@ -185,6 +190,22 @@ def _make_external(
     return weights
 
 
+def _keep_as_inputs(
+    graph: GraphProto, shapes: Mapping[str, tuple[int, ...]], derived: Mapping[str, object]
+) -> dict[str, tuple[int, ...]]:
+    """Drop weight inputs that are not used; returns the names and shapes of the others.
+
+    Raises:
+        ValueError: there are derived initializers, which need a checkpoint.
+    """
+    if derived:
+        raise ValueError(f"{', '.join(derived)} can't be an input: it is made of a checkpoint's tensors")
+    used = {name for node in graph.node for name in node.input}
+    for value in [value for value in graph.input if value.name in shapes and value.name not in used]:
+        graph.input.remove(value)
+    return {value.name: shapes[value.name] for value in graph.input if value.name in shapes}
+
+
 def _strip(model: ModelProto) -> None:
     """Remove what only helps to debug an export, machine paths among it, and name the rest by its place."""
     del model.graph.value_info[:]
@@ -222,7 +243,8 @@ def _manifest(
     for name in sorted(weights):
         if name in shapes:
             needed.add(name)
-            initializers[name] = {"tensor": name}
+            if not graph.has_weight_inputs:
+                initializers[name] = {"tensor": name}
         else:
             rule = graph.derived[name][1]
             needed.update(rule.sources)
@@ -234,6 +256,8 @@ def _manifest(
         "exporter": EXPORTER,
         "fingerprint": fingerprint(tensors),
         "prefix": graph.prefix,
+        "inputs": {name: list(shape) for name, shape in graph.inputs.items()},
+        "outputs": list(graph.outputs),
         "tensors": {name: {"shape": list(shape), "dtype": "float32"} for name, shape in tensors.items()},
         "unused": sorted((set(shapes) | graph.official) - needed),
         "initializers": initializers,
