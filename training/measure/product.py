@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The product's own road, from a framed photo to a textured mesh, timed."""
+
+import importlib
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.bake import BakeSettings, UVMesh, bake
+from inference.camera import Window
+from inference.code import Code
+from inference.framing import FramedPhoto, spread
+from inference.monitor import Monitor
+from inference.runtime import Runtime, RuntimeSettings
+from inference.surface import Surface, SurfaceSettings, extract_surface
+from inference.systems import pebble
+from inference.unwrap import unwrap
+
+from .mesh import Array, Similarity, TriangleMesh
+from .subjects import Subject
+
+TEXTURE_SIZE = 512
+
+
+@dataclass(frozen=True)
+class Textured:
+    """A mesh with a texture: uvs (m, 3, 2) per corner, v upwards; texture (s, s, 3) uint8 sRGB, row 0 at v = 0."""
+
+    mesh: TriangleMesh
+    uvs: Array
+    texture: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the product made of a subject.
+
+    Attributes:
+        code: what the network said.
+        surface: in the object frame.
+        to_view: from the object frame to the view frame.
+        seconds: of processor time, photo to code and code to surface.
+    """
+
+    code: Code
+    surface: Surface
+    to_view: Similarity
+    seconds: float
+
+    @property
+    def mesh(self) -> TriangleMesh:
+        """In the view frame."""
+        vertices = self.surface.vertices.astype(np.float64)
+        return TriangleMesh.from_quads(vertices, self.surface.faces).moved(self.to_view)
+
+
+class Product:
+    """Pebble with the weights of a file, as the extension runs it."""
+
+    def __init__(self, network: Path) -> None:
+        reach_openvdb()
+        # One thread, since the machine may be busy with other things and processor time is what is reported.
+        self._runtime = Runtime(RuntimeSettings(device="cpu", threads=1))
+        self._system = pebble.Pebble()
+        self._system.card = replace(pebble.Pebble.card, graphs=(network,))
+
+    def reconstruct(self, subject: Subject) -> Result:
+        """Shape, with the lens known as from EXIF: what is judged is the shape, not the lens."""
+        started = time.process_time()
+        code = self._system.encode(framed(subject, subject.focal), self._runtime, Monitor())
+        surface = extract_surface(self._system.field(code, self._runtime), SurfaceSettings(), Monitor())
+        return Result(code, surface, view_frame(code), time.process_time() - started)
+
+    def guessed_focal(self, subject: Subject) -> float:
+        """The focal length in half windows that the network gives a photo without EXIF."""
+        return self._system.encode(framed(subject, None), self._runtime, Monitor()).camera.focal
+
+    def texture(self, result: Result) -> Textured:
+        """Unwrapped and baked, the photo projected, in the view frame."""
+        surface = result.surface
+        uvs = unwrap(surface.vertices, surface.faces, Monitor())
+        triangles, corner_uvs = result.mesh.triangles, uvs[:, [0, 1, 2, 0, 2, 3]].reshape(-1, 3, 2)
+        mesh = UVMesh(surface.vertices, triangles.astype(np.int32), corner_uvs)
+        field = self._system.field(result.code, self._runtime)
+        maps = bake(result.code, field, mesh, BakeSettings(texture_size=TEXTURE_SIZE), Monitor())
+        return Textured(result.mesh, corner_uvs, maps.base_color)
+
+
+def framed(subject: Subject, focal: float | None) -> FramedPhoto:
+    """A subject's photo as ``inference.framing`` hands it to a system."""
+    size = len(subject.mask)
+    alpha = subject.mask.astype(np.float32)[..., None] / 255
+    # The stored photo lies over grey; the cut-out's colours are the object's own, also along and beyond the outline.
+    own = np.clip((subject.photo - 127 * (1 - alpha)) / np.maximum(alpha, 0.1), 0, 255).astype(np.float32)
+    colour = spread(own, (alpha[..., 0] > 0.5) + 1e-3 * alpha[..., 0])
+    cutout = np.dstack([(colour + 0.5).astype(np.uint8), subject.mask])
+    window = Window(size / 2, size / 2, size / 2, size, size)
+    return FramedPhoto(subject.photo.astype(np.float32) / 255, alpha[..., 0], cutout, window, focal)
+
+
+def view_frame(code: Code) -> Similarity:
+    """From the object frame to the view frame of a code's camera."""
+    camera = code.camera
+    distance = float(np.linalg.norm(camera.position))
+    half = distance / camera.focal
+    matrix = camera.rotation.T / half
+    return Similarity(matrix, np.array([0, 0, distance / half]) - matrix @ camera.position)
+
+
+def reach_openvdb() -> None:
+    """Make Blender's OpenVDB importable: it lies in a folder of the bpy package that only bpy adds to the path."""
+    if importlib.util.find_spec("openvdb") is None:
+        blender = importlib.util.find_spec("bpy")
+        if blender is not None and blender.origin is not None:
+            found = Path(blender.origin).parent.glob("*/python/lib/python3*/site-packages")
+            sys.path.extend(str(folder) for folder in found)
