@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write the weightless graphs: ``python -m export [--only NAME] [--out FOLDER]``."""
+"""Write the weightless graphs: ``python -m export [--only PATTERN] [--out FOLDER] [--reduced]``."""
 
 import argparse
 import fnmatch
+import logging
 import sys
 from pathlib import Path
 
-from .catalogue import catalogue
+from .catalogue import catalogue, reduced_catalogue
 from .graph import export, write
 
 GRAPHS = Path(__file__).resolve().parent.parent / "inference" / "graphs"
@@ -17,11 +18,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="*", metavar="PATTERN", help="graphs whose names match, such as 'triposr*'")
     parser.add_argument("--out", type=Path, default=GRAPHS)
+    parser.add_argument("--reduced", action="store_true", help="the small networks that tests run")
     options = parser.parse_args()
-    chosen = [graph for graph in catalogue() if fnmatch.fnmatch(graph.name, options.only)]
+    graphs = reduced_catalogue() if options.reduced else catalogue()
+    chosen = [graph for graph in graphs if fnmatch.fnmatch(graph.name, options.only)]
     if not chosen:
         print(f"no graph is called {options.only}", file=sys.stderr)
         return 1
+    # It says of each operator of a package that isn't installed that it isn't there.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     options.out.mkdir(parents=True, exist_ok=True)
     for graph in chosen:
         model, manifest = export(graph)

@@ -19,22 +19,33 @@ from numpy.typing import NDArray
 SEED = 20240304
 """TripoSR's birthday; any other would do."""
 TABLES = ("pos_embed", "position_embeddings", "tokenizer.embeddings", "cls_token", "register_tokens")
+TRANSPOSED = ("post_processor.", "upsampler.", "transformer.deconv.")
+"""Transposed convolutions: the only matrices with the inputs first."""
+DECODERS = ("decoder.", "synthesizer.decoder.")
+"""Perceptrons without normalisation: their weights make up for what each activation takes away."""
 
 
 def seeded_tensor(name: str, shape: tuple[int, ...], seed: int = SEED) -> NDArray[np.float32]:
     """One tensor: matrices keep the variance of what they multiply, tables vary by 0.5, norms lie around 1.
 
     A network with such weights carries signal from end to end, so that a difference anywhere shows in the result.
+
+    Args:
+        name: in the checkpoint, without a prefix.
+        shape: of the tensor.
+        seed: the same seed gives the same tensor with every numpy from 1.24 on.
+
+    Returns:
+        ``shape`` float32.
     """
     generator = np.random.default_rng([seed, zlib.crc32(name.encode())])
     values = generator.standard_normal(shape, dtype=np.float32)
     if name.endswith(TABLES):
         values *= np.float32(0.5)
     elif len(shape) >= 2:
-        # Transposed convolutions are the only ones with (in, out, kernel).
-        is_transposed = name.startswith(("post_processor.", "upsampler.", "transformer.deconv."))
-        inputs = shape[0] if is_transposed else math.prod(shape[1:])
-        values *= np.float32(math.sqrt(2 / inputs))
+        inputs = shape[0] if name.startswith(TRANSPOSED) else math.prod(shape[1:])
+        gain = 2.5 if name.startswith(DECODERS) else 1
+        values *= np.float32(math.sqrt(gain / inputs))
     elif name.endswith((".weight", ".gamma")):
         values *= np.float32(0.1)
         values += 1

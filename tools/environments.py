@@ -5,8 +5,8 @@
 
 makes the environment if it is missing or its requirements changed, then runs SCRIPT (a file, or a module's name) in it.
 "training" and "export" are with PyTorch and without Blender. Needs nothing but the standard library. An environment
-counts as ready when its stamp holds the requirements' hash; the stamp is written last, so an interrupted installation is
-simply taken up again.
+counts as ready when its stamp holds the requirements' hash; the stamp is written last, so an interrupted installation
+is simply taken up again.
 """
 
 import argparse
