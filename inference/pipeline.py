@@ -22,7 +22,7 @@ from .monitor import Monitor, Stage
 from .photo import Photo, load_photo
 from .runtime import Runtime
 from .surface import Surface, SurfaceSettings, extract_surface
-from .systems import SystemCard, get_system, system_ids
+from .systems import MultiViewSystem, SystemCard, get_system, system_ids
 from .unwrap import unwrap
 
 RESOLUTION_RANGE = (32, 512)
@@ -99,7 +99,7 @@ def reconstruct(photo_path: Path, settings: Settings, runtime: Runtime, monitor:
     """Make a textured surface from a photo.
 
     Args:
-        photo_path: the photo.
+        photo_path: the photo, or the sheet of views (``views``) for a system that needs several.
         settings: the artist's choices.
         runtime: runs the networks.
         monitor: progress, warnings and cancellation.
@@ -109,14 +109,20 @@ def reconstruct(photo_path: Path, settings: Settings, runtime: Runtime, monitor:
         Cancelled: the monitor said so.
     """
     system = get_system(settings.system)
+    if system.card.checkpoint is not None:
+        runtime.store.require(system.card)  # what is not installed is told before the artist waits for anything
     with monitor.stage(Stage.PHOTO):
         photo = load_photo(photo_path, monitor)
-    with monitor.stage(Stage.CUTOUT):
-        mask = cut_out(photo, settings.cutout, runtime, monitor)
-        framed = frame(photo, mask, system.card.framing)
-    with monitor.stage(Stage.ENCODE):
-        code = system.encode(framed, runtime, monitor)
-        code = replace(code, provenance=_provenance(photo_path, photo, system.card, settings))
+    if isinstance(system, MultiViewSystem):
+        with monitor.stage(Stage.ENCODE):
+            code = system.encode_views(photo, runtime, monitor)
+    else:
+        with monitor.stage(Stage.CUTOUT):
+            mask = cut_out(photo, settings.cutout, runtime, monitor)
+            framed = frame(photo, mask, system.card.framing)
+        with monitor.stage(Stage.ENCODE):
+            code = system.encode(framed, runtime, monitor)
+    code = replace(code, provenance=_provenance(photo_path, photo, system.card, settings))
     return _extract_and_bake(photo.name, code, system.field(code, runtime), settings, monitor)
 
 

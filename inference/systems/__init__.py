@@ -8,13 +8,14 @@ included, reads its card.
 import importlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ..code import Code
 from ..errors import ModelError
 from ..fields import Field
 from ..framing import FramedPhoto, FramingSettings
 from ..monitor import Monitor
+from ..photo import Photo
 from ..runtime import Runtime
 
 GRAPHS = Path(__file__).parent.parent / "graphs"
@@ -111,6 +112,21 @@ class System(Protocol):
         ...
 
 
+@runtime_checkable
+class MultiViewSystem(System, Protocol):
+    """A system whose card asks for more than one view."""
+
+    def encode_views(self, sheet: Photo, runtime: Runtime, monitor: Monitor) -> Code:
+        """Run the network on a sheet of views (see ``views``).
+
+        Raises:
+            PhotoError: the picture isn't a sheet.
+            ModelError: the weights are missing or unusable.
+            Cancelled: while running.
+        """
+        ...
+
+
 _MODULES = {
     "pebble": ".pebble",
     "triposr": ".triposr",
@@ -120,6 +136,8 @@ _MODULES = {
     "openlrm-obj-small": ".openlrm",
     "openlrm-obj-base": ".openlrm",
     "openlrm-obj-large": ".openlrm",
+    "instantmesh-base": ".instantmesh",
+    "instantmesh-large": ".instantmesh",
 }
 """The module of each system. It names one system ``SYSTEM``, or several by id in ``SYSTEMS``."""
 
