@@ -11,6 +11,7 @@ from .engine import ENGINE
 from .inference.cutout import CutoutMethod
 from .inference.pipeline import RESOLUTION_RANGE
 from .inference.systems import get_system, system_ids
+from .models import MODELS, models_folder
 from .options import DEFAULT_QUALITY, QUALITIES, TEXTURE_SIZES
 from .scene.camera import matched_camera, photo_fade, set_photo_fade
 
@@ -66,6 +67,21 @@ def system_items() -> tuple[tuple[str, str, str], ...]:
     return tuple((card.id, card.name, card.description) for card in cards)
 
 
+_shown_systems: list[tuple[str, str, str, str, int]] = []
+"""What the selector was last given: Blender wants the texts of computed items kept alive."""
+
+
+def _selectable_systems(_self: bpy.types.PropertyGroup, _context: bpy.types.Context | None) -> list[Any]:
+    """Those that need one photo, with an arrow at what is not installed. Files keep the number: the system's place."""
+    _shown_systems.clear()
+    for number, state in enumerate(MODELS.states(models_folder(bpy.context))):
+        card = state.card
+        if card.views == 1:
+            about = card.description if state.is_ready else f"{card.description}. Not installed"
+            _shown_systems.append((card.id, card.name, about, "CHECKMARK" if state.is_ready else "IMPORT", number))
+    return _shown_systems
+
+
 def _is_photo(_self: bpy.types.PropertyGroup, image: bpy.types.Image) -> bool:
     """Which images the selector offers: those with a picture of their own."""
     return image.source in {"FILE", "GENERATED"} and image.type in {"IMAGE", "UV_TEST"}
@@ -95,7 +111,7 @@ class ImageTo3DSettings(bpy.types.PropertyGroup):
         type=bpy.types.Image,
         poll=_is_photo,
     )
-    system: EnumProperty(**SYSTEM_TEXTS, items=system_items())
+    system: EnumProperty(**SYSTEM_TEXTS, items=_selectable_systems)
     cutout: EnumProperty(**CUTOUT_TEXTS, items=(*CUTOUT_ITEMS, EDITED_CUTOUT))
     mask_path: StringProperty(**MASK_TEXTS, subtype="FILE_PATH")
     quality: EnumProperty(

@@ -11,6 +11,7 @@ from ..inference.bake import BakeSettings
 from ..inference.errors import PhotoError
 from ..inference.pipeline import RESOLUTION_RANGE, Settings
 from ..inference.surface import SurfaceSettings
+from ..models import MODELS, models_folder
 from ..options import DEFAULT_QUALITY, PHOTO_SUFFIXES, QUALITIES, TEXTURE_SIZES
 from ..properties import (
     CUTOUT_ITEMS,
@@ -147,9 +148,14 @@ class IMAGE_TO_3D_OT_reconstruct_photo(_ReconstructOperator, bpy.types.Operator)
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Grey without a photo, and says so."""
-        if context.scene.image_to_3d.photo is None:
+        """Grey without a photo or a model, and says so."""
+        settings = context.scene.image_to_3d
+        if settings.photo is None:
             cls.poll_message_set("No photo is chosen. Open one above, or drop a photo on the viewport")
+            return False
+        state = MODELS.state(models_folder(context), settings.system)
+        if not state.is_ready:
+            cls.poll_message_set(f"{state.card.name} is not installed. Install it, or choose another system")
             return False
         return super().poll(context)
 

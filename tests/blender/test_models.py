@@ -20,7 +20,10 @@ from image_to_3d.inference.runtime import RuntimeSettings
 from image_to_3d.inference.store import Store
 from image_to_3d.models import MODELS
 from image_to_3d.operators import models as operators
+from image_to_3d.panels import sidebar
 from image_to_3d.preferences import UserSettings
+
+from .test_panels import Layout
 
 TESTS = Path(__file__).parent.parent
 sys.path.insert(0, str(TESTS))
@@ -170,6 +173,79 @@ def test_everything_is_told_before_it_is_agreed_to(folder):
     told = dict(models.facts(teapot_card(sha256=None, is_gated=True), folder))
     assert "not known beforehand" in told["SHA-256"]
     assert "agree" in told["Terms"]
+
+
+class TestSidebar:
+    def drawn(self, panel=None):
+        layout = Layout()
+        sidebar.IMAGE_TO_3D_PT_main.draw(SimpleNamespace(layout=layout), bpy.context)
+        return layout.drawn
+
+    @pytest.fixture
+    def settings(self, folder, monkeypatch):
+        settings = bpy.context.scene.image_to_3d
+        settings.photo = bpy.data.images.new("photo", 8, 8)
+        settings.system = "teapot"
+        return settings
+
+    def test_what_is_not_installed_can_be_chosen_and_says_how_to_get_it(self, settings, folder):
+        drawn = self.drawn()
+        assert "Teapot is not installed" in drawn
+        assert "3.0 MB, MIT" in drawn
+        assert "image_to_3d.install_model" in drawn
+        with pytest.raises(RuntimeError, match="Teapot is not installed"):
+            bpy.ops.image_to_3d.reconstruct_photo()
+        bpy.ops.image_to_3d.install_model(system="teapot")
+        drawn = self.drawn()
+        assert not any("installed" in text for text in drawn)
+        assert "image_to_3d.install_model" not in drawn
+        assert bpy.ops.image_to_3d.reconstruct_photo.poll()
+
+    def test_what_is_bundled_says_nothing(self, settings):
+        settings.system = "pebble"
+        assert "image_to_3d.install_model" not in self.drawn()
+
+    def test_without_permission_it_leads_to_the_preference(self, settings):
+        bpy.context.preferences.system.use_online_access = False
+        assert "extensions.userpref_show_online" in self.drawn()
+
+    def test_a_download_shows_how_far_it_is(self, settings, folder, hub):
+        MODELS.system, MODELS.job = "teapot", SimpleNamespace(stage="Downloading", fraction=0.5)
+        try:
+            drawn = self.drawn()
+        finally:
+            MODELS.job = None
+        assert "progress 0.50 Downloading  1.5 MB of 3.0 MB" in drawn
+        assert "image_to_3d.cancel_model" in drawn
+
+    def test_a_failure_is_shown_where_it_was_caused(self, settings, hub):
+        hub.status = 503
+        with pytest.raises(RuntimeError):
+            bpy.ops.image_to_3d.install_model(system="teapot")
+        assert "cannot send Teapot now" in " ".join(self.drawn())
+        settings.system = "triposr"
+        assert "cannot send Teapot now" not in " ".join(self.drawn())
+
+    def test_a_saved_file_keeps_the_choice(self, settings, tmp_path):
+        path = str(tmp_path / "scene.blend")
+        bpy.ops.wm.save_as_mainfile(filepath=path)
+        bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+        assert bpy.context.scene.image_to_3d.system == "pebble"
+        bpy.ops.wm.open_mainfile(filepath=path)
+        assert bpy.context.scene.image_to_3d.system == "teapot"
+
+
+def test_the_preferences_list_every_system_with_its_state(folder, monkeypatch):
+    bpy.ops.image_to_3d.install_model(system="teapot")
+    drawn = Layout()
+    kind = preferences.ImageTo3DPreferences
+    kind.draw(SimpleNamespace(layout=drawn, bl_rna=kind.bl_rna), bpy.context)
+    text = "\n".join(drawn.drawn)
+    assert "Teapot" in text and "Everyone, for any purpose" in text
+    assert DIGEST[:12] in text and "the published file" in text
+    assert {"image_to_3d.verify_model", "image_to_3d.remove_model", "image_to_3d.install_model"} <= set(drawn.drawn)
+    assert {"models_folder", "mirror", "token"} <= set(drawn.drawn)
+    assert TOKEN not in text
 
 
 class TestToken:
