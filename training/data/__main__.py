@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import meshes, shapes, solid, split, sweethome, views
+from . import assemblies, meshes, shapes, solid, split, sweethome, views
 from .cutouts import Cutter
 from .meshes import Model
 from .render import Renderer
@@ -23,7 +23,7 @@ VIEWS = 14
 #: Of the views: 1 without shadows, floors, real cut-outs and views from far above.
 VERSION = 2
 #: Share of objects that get a random two-colour pattern over their own colours.
-PATTERN_CHANCE = {"infinigen": 0.12, "sweethome": 0.3, "shapes": 0.7}
+PATTERN_CHANCE = {"infinigen": 0.12, "sweethome": 0.3, "shapes": 0.7, "assemblies": 0.04}
 #: Objects whose solid fills less than this share of its bounding box hold nothing to learn from.
 MIN_SOLID_CELLS = 400
 
@@ -37,6 +37,9 @@ def jobs(args: argparse.Namespace) -> Iterator[Job]:
         for entry in sweethome.entries(libraries):
             name = f"{entry.library}_{entry.path.parent.name}_{entry.path.stem}"
             yield _job(args, "sweethome", name, entry.path, entry.category, y_up=True)
+    for seed in range(args.assemblies):
+        name = f"assembly_{seed:05d}"
+        yield name, _path(args, "assemblies", name), lambda seed=seed: assemblies.random_assembly(seed)
     for path in sorted(args.meshes.glob("*.ply")) if args.meshes else ():
         if not path.stem.endswith(".part"):
             yield _job(args, "infinigen", path.stem, path, path.stem.rsplit("_", 1)[0], y_up=False)
@@ -106,6 +109,7 @@ def main() -> None:
     parser.add_argument("--meshes", type=Path, help="folder of baked infinigen meshes")
     parser.add_argument("--seeds", type=int, default=16, help="objects of each infinigen generator")
     parser.add_argument("--shapes", type=int, default=500, help="number of random shapes")
+    parser.add_argument("--assemblies", type=int, default=1000, help="number of objects assembled from parts")
     parser.add_argument("--views", type=int, default=VIEWS)
     parser.add_argument("--shard", default="0/1", help="this process's share, as in 0/2")
     args = parser.parse_args()

@@ -11,7 +11,7 @@ import trimesh
 #: Corners keep their smooth vertex normal where it is within this angle of the face normal.
 CREASE_COSINE = float(np.cos(np.radians(42.0)))
 #: Limits of what counts as an object: triangles, second and third extent relative to the first.
-TRIANGLES = (40, 400_000)
+TRIANGLES = (20, 400_000)
 MIN_SECOND_EXTENT, MIN_THIRD_EXTENT = 0.10, 0.05
 
 
@@ -49,20 +49,34 @@ class Model:
         return np.concatenate([part.corners for part in self.parts])
 
 
-def corner_normals(corners: np.ndarray) -> np.ndarray:
-    """Smooth normals with creases, (F, 3, 3), for a triangle soup (F, 3, 3)."""
-    face = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+def corner_normals(corners: np.ndarray, index: np.ndarray | None = None) -> np.ndarray:
+    """Smooth normals with creases, (F, 3, 3), for a triangle soup (F, 3, 3).
+
+    A corner takes the mean of those faces round it that are within the crease angle of its own face, so
+    that a box stays sharp however unequal its sides are. ``index``: (F, 3) of the corners' vertices, if known.
+    """
+    face = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]).astype(np.float64)
     unit = face / np.maximum(np.linalg.norm(face, axis=1, keepdims=True), 1e-12)
-    scale = float(np.ptp(corners.reshape(-1, 3), axis=0).max()) or 1.0
-    keys = np.round(corners.reshape(-1, 3) / scale * 1e5).astype(np.int64)
-    _, inverse = np.unique(keys, axis=0, return_inverse=True)
-    inverse = inverse.reshape(-1)
-    total = np.zeros((inverse.max() + 1, 3))
-    np.add.at(total, inverse, np.repeat(face, 3, axis=0))
-    smooth = (total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12))[inverse].reshape(-1, 3, 3)
-    flat = np.repeat(unit[:, None], 3, axis=1)
-    near = (smooth * flat).sum(-1, keepdims=True) > CREASE_COSINE
-    return np.where(near, smooth, flat).astype(np.float32)
+    if index is None:
+        scale = float(np.ptp(corners.reshape(-1, 3), axis=0).max()) or 1.0
+        keys = np.round(corners.reshape(-1, 3) / scale * 1e5).astype(np.int64)
+        index = np.unique(keys @ [1 << 40, 1 << 20, 1], return_inverse=True)[1]
+    order = np.argsort(index.ravel(), kind="stable")
+    owner = order // 3
+    counts = np.bincount(index.ravel())
+    start = np.repeat(np.cumsum(counts) - counts, counts)
+    count, place = np.repeat(counts, counts), np.arange(len(order)) - start
+    total = np.zeros((len(order), 3))
+    active = np.arange(len(order))
+    for step in range(int(counts.max())):
+        active = active[count[active] > step]
+        other = owner[start[active] + (place[active] + step) % count[active]]
+        near = (unit[other] * unit[owner[active]]).sum(1) > CREASE_COSINE
+        total[active[near]] += face[other[near]]
+    length = np.linalg.norm(total, axis=1, keepdims=True)
+    normals = np.empty_like(total)
+    normals[order] = np.where(length > 1e-12, total / np.maximum(length, 1e-12), unit[owner])
+    return normals.reshape(-1, 3, 3).astype(np.float32)
 
 
 def part_from_trimesh(mesh: trimesh.Trimesh, y_up: bool) -> Part | None:

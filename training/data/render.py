@@ -178,24 +178,43 @@ class Renderer:
             self.draws.append((array, texture))
             self.held += [array, buffer] + ([texture] if texture else [])
 
+    def draw_photo(self, camera: Camera, look: Look, size: int) -> np.ndarray:
+        """Render with shadows, at twice the resolution: (size, size, 4) float32 0..1, premultiplied sRGB and alpha."""
+        self._set_object_uniforms(camera, look)
+        self.context.depth_func = "<"
+        target = self._target(2 * size)
+        target.use()
+        target.clear(0, 0, 0, 0)
+        self._draw_parts()
+        large = np.frombuffer(target.read(components=4, attachment=0), np.uint8).reshape(2 * size, 2 * size, 4)[::-1]
+        quarters = [large[i::2, j::2].astype(np.float32) for i in (0, 1) for j in (0, 1)]
+        return sum(quarters[1:], quarters[0]) / (4 * 255)
+
     def draw(self, camera: Camera, look: Look, size: int, last: bool = False) -> Layer:
-        """Render the first surface along each ray, or the last."""
-        distance = float(np.linalg.norm(camera.eye))
-        self._set_uniforms(camera, look, max(0.05, distance - 2.5), distance + 2.5)
-        self.context.enable(moderngl.DEPTH_TEST)
+        """Render the first surface along each ray, or the last, without shadows."""
+        self._set_object_uniforms(camera, look)
+        self.program["occlusion"].value = 0.0
         self.context.depth_func = ">" if last else "<"
         target = self._target(size)
         target.use()
         target.clear(0, 0, 0, 0, depth=0.0 if last else 1.0)
+        self._draw_parts()
+        colours = [np.frombuffer(target.read(components=4, attachment=i), np.uint8) for i in (0, 1)]
+        depth = np.frombuffer(target.read(components=1, attachment=2, dtype="f4"), np.float32)
+        shaded, albedo = (c.reshape(size, size, 4)[::-1, :, :3] for c in colours)
+        return Layer(shaded, albedo, depth.reshape(size, size)[::-1])
+
+    def _set_object_uniforms(self, camera: Camera, look: Look) -> None:
+        distance = float(np.linalg.norm(camera.eye))
+        self._set_uniforms(camera, look, max(0.05, distance - 2.5), distance + 2.5)
+        self.context.enable(moderngl.DEPTH_TEST)
+
+    def _draw_parts(self) -> None:
         for array, texture in self.draws:
             self.program["textured"].value = texture is not None
             if texture is not None:
                 texture.use(0)
             array.render()
-        colours = [np.frombuffer(target.read(components=4, attachment=i), np.uint8) for i in (0, 1)]
-        depth = np.frombuffer(target.read(components=1, attachment=2, dtype="f4"), np.float32)
-        shaded, albedo = (c.reshape(size, size, 4)[::-1, :, :3] for c in colours)
-        return Layer(shaded, albedo, depth.reshape(size, size)[::-1])
 
     def draw_floor(self, camera: Camera, look: Look, size: int, texture: np.ndarray, scale: float) -> np.ndarray:
         """The floor under the loaded object with its shadow, without the object.

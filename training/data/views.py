@@ -22,7 +22,7 @@ from .render import Camera, Look, Renderer
 #: Pixels of the photo and mask, and of the depth and colour maps, along each side.
 PHOTO, MAPS = 192, 96
 #: Pixels rendered along each side before averaging down to PHOTO.
-RENDERED = 384
+RENDERED = 2 * PHOTO
 #: Share of the crop's side that the object's longer side takes; jittered by FILL_JITTER.
 FILL, FILL_JITTER = 0.86, 0.05
 ELEVATION_MEAN, ELEVATION_SPREAD = np.radians(20.0), np.radians(17.0)
@@ -32,7 +32,7 @@ HIGH_CHANCE, HIGH_RANGE = 0.18, (np.radians(38.0), np.radians(75.0))
 #: Field of view of the crop, not of the whole photo.
 FIELD_OF_VIEW = (np.radians(15.0), np.radians(50.0))
 #: Share of the views that are cut out by the product's own network, and how much more than the crop it sees.
-CUT_CHANCE, SCENE_RANGE = 0.12, (1.15, 2.2)
+CUT_CHANCE, SCENE_RANGE = 0.04, (1.15, 2.2)
 #: A network's cut-out is kept if it overlaps the true mask so much and its box is the true one within so
 #: much of the crop's side: the crop follows the mask, so that a larger error would be another crop.
 MIN_OVERLAP, BOX_TOLERANCE = 0.8, 0.05
@@ -182,23 +182,11 @@ def composite(photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return (photo * alpha + 127.0 * (1 - alpha) + 0.5).astype(np.uint8)
 
 
-def antialiased(renderer: Renderer, camera: Camera, look: Look, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """The loaded object at twice the resolution, averaged: premultiplied sRGB (size, size, 3), alpha (size, size)."""
-    large = renderer.draw(camera, look, 2 * size)
-    covered = (large.depth > 0).astype(np.float32)
-    premultiplied = large.shaded * (covered / 255)[..., None]
-    return (_halved(premultiplied), _halved(covered))
-
-
-def _halved(picture: np.ndarray) -> np.ndarray:
-    return (picture[::2, ::2] + picture[1::2, ::2] + picture[::2, 1::2] + picture[1::2, 1::2]) / 4
-
-
 def cut_out(renderer: Renderer, cutter: Cutter, camera: Camera, look: Look, seed: int, zoom: float) -> np.ndarray:
     """The mask that the product's network finds in the wider scene, over the crop: (PHOTO, PHOTO) float32."""
     wide = replace(camera, half_tangent=camera.half_tangent * zoom)
-    colour, alpha = antialiased(renderer, wide, look, NETWORK_SIZE)
-    scene = colour + backdrop(renderer, wide, look, NETWORK_SIZE, seed) * (1 - alpha[..., None])
+    picture = renderer.draw_photo(wide, look, NETWORK_SIZE)
+    scene = picture[..., :3] + backdrop(renderer, wide, look, NETWORK_SIZE, seed) * (1 - picture[..., 3:])
     return window(cutter.cut((np.clip(scene, 0, 1) * 255).astype(np.uint8)), 1 / zoom, PHOTO)
 
 
@@ -218,15 +206,16 @@ def make_view(
     look = sample_look(rng, pattern)
     seed = int(rng.integers(2**31))
     layers = [renderer.draw(camera, look, MAPS, last) for last in (False, True)]
-    colour, alpha = antialiased(renderer, camera, look, PHOTO)
-    true_mask = alpha > 0.5
+    picture = renderer.draw_photo(camera, look, PHOTO)
+    true_mask = picture[..., 3] > 0.5
     mask = spoil_mask(true_mask, rng)
     edge = np.asarray(Image.fromarray((mask * 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(0.6)))
     if cutter is not None and rng.random() < CUT_CHANCE:
         cut = cut_out(renderer, cutter, camera, look, seed, float(rng.uniform(*SCENE_RANGE)))
         if is_usable(cut > 0.5, true_mask):
             edge = np.round(np.clip(cut, 0, 1) * 255).astype(np.uint8)
-    photo = spoil_photo(colour + backdrop(renderer, camera, look, PHOTO, seed) * (1 - alpha[..., None]), rng)
+    behind = backdrop(renderer, camera, look, PHOTO, seed)
+    photo = spoil_photo(picture[..., :3] + behind * (1 - picture[..., 3:]), rng)
     half_size = middle * camera.half_tangent
     depths = np.stack([layer.depth for layer in layers])
     depths = np.where(depths > 0, (depths - middle) / half_size, np.nan)
