@@ -24,7 +24,11 @@ from torch import Tensor, nn
 OPSET = 20
 EXPORTER = f"torch {torch.__version__.partition('+')[0]} dynamo"
 EXTERNAL = "checkpoint"
-"""Stands where ONNX expects the name of the file with the weights."""
+"""Stands where ONNX expects the name of the file with the weights. ONNX Runtime wants a file of that name to exist beside
+the graph, or weights cannot be given to it without being copied."""
+EXTERNAL_TEXT = (
+    "The weights of the graphs beside this file are in checkpoints that users install; ONNX asks for a file.\n"
+)
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,7 @@ def write(model: ModelProto, manifest: Mapping[str, Any], folder: Path) -> None:
     name = manifest["graph"]
     (folder / f"{name}.onnx").write_bytes(model.SerializeToString(deterministic=True))
     (folder / f"{name}.json").write_text(manifest_text(manifest), encoding="utf-8")
+    (folder / EXTERNAL).write_text(EXTERNAL_TEXT, encoding="utf-8")
 
 
 def manifest_text(manifest: Mapping[str, Any]) -> str:

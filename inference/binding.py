@@ -9,7 +9,7 @@ from: a tensor as it lies in the file, of which no copy is made, or what a rule 
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,8 @@ def load_manifest(graph: Path) -> Manifest:
     path = graph.with_suffix(".json")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        if "variant_of" in content:
+            return _variant(load_manifest(graph.with_stem(content["variant_of"])), content)
         tensors = {
             name: TensorInfo(tuple(entry["shape"]), entry["dtype"]) for name, entry in content["tensors"].items()
         }
@@ -82,6 +84,22 @@ def load_manifest(graph: Path) -> Manifest:
     if fingerprint(tensors) != manifest.fingerprint:
         raise ModelError(f"The network's list of tensors '{path.name}' was changed since it was exported.", REINSTALL)
     return manifest
+
+
+def _variant(base: Manifest, content: Mapping[str, Any]) -> Manifest:
+    """The manifest of a graph that keeps some weights in fewer bits: it lists those, under ``float16`` or ``int8``.
+
+    Raises:
+        KeyError: it lists what the graph it was made from has not.
+    """
+    initializers = dict(base.initializers)
+    for name in content.get("float16", ()):
+        initializers[name] = {**initializers[name], "dtype": "float16"}
+    for name in content.get("int8", ()):
+        source = [initializers.pop(name)["tensor"]]
+        initializers[f"{name}.int8"] = {"derive": "int8_weights", "from": source}
+        initializers[f"{name}.scale"] = {"derive": "int8_scales", "from": source}
+    return replace(base, graph=content["graph"], initializers=initializers)
 
 
 def fingerprint(tensors: Mapping[str, TensorInfo]) -> str:

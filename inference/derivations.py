@@ -14,6 +14,10 @@ from numpy.typing import NDArray
 PLAIN_CUBIC, SMOOTH_CUBIC = -0.75, -0.5
 """The cubic kernel's free parameter: torch's own, and PIL's, which torch follows where it antialiases."""
 
+INT8_LIMIT = 127
+INT8_ROWS = 256
+"""Rows that are quantised at once, to keep the temporary copies small."""
+
 CUBIC_REACH = 2
 """Samples to each side that the cubic kernel covers."""
 
@@ -60,6 +64,23 @@ def position_table(values: NDArray[Any], native: int, grid: int, offset: float, 
     return result[None]
 
 
+def int8_scales(matrix: NDArray[Any]) -> NDArray[np.float32]:
+    """What one step of each output's 8-bit weights is worth: (outputs, inputs) -> (outputs,)."""
+    # Looked for in both directions, since the absolute values would be a copy of the matrix.
+    largest = np.maximum(matrix.max(axis=1), -matrix.min(axis=1)).astype(np.float32)
+    return np.where(largest > 0, largest / INT8_LIMIT, np.float32(1))
+
+
+def int8_weights(matrix: NDArray[Any]) -> NDArray[np.int8]:
+    """A matrix in steps of ``int8_scales``, turned for ONNX Runtime: (outputs, inputs) -> (inputs, outputs)."""
+    scales = int8_scales(matrix)
+    result = np.empty(matrix.shape[::-1], np.int8)
+    for start in range(0, len(matrix), INT8_ROWS):
+        rows = slice(start, start + INT8_ROWS)
+        result[:, rows] = np.rint(matrix[rows] / scales[rows, None]).T
+    return result
+
+
 def _cubic_weights(native: int, grid: int, step: float, antialias: bool) -> NDArray[np.float64]:
     """(grid, native): how much each sample counts for each result; ``step`` is the distance of results in samples."""
     width = max(step, 1.0) if antialias else 1.0
@@ -83,4 +104,9 @@ def _cubic(x: NDArray[np.float64], a: float) -> NDArray[np.float64]:
     return np.where(x < 1, near, np.where(x < CUBIC_REACH, far, 0.0))
 
 
-RULES: dict[str, Callable[..., NDArray[Any]]] = {"position_table": position_table, "transpose": transpose}
+RULES: dict[str, Callable[..., NDArray[Any]]] = {
+    "int8_scales": int8_scales,
+    "int8_weights": int8_weights,
+    "position_table": position_table,
+    "transpose": transpose,
+}

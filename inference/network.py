@@ -7,16 +7,23 @@ from pathlib import Path
 
 
 class Precision(StrEnum):
-    """How a network's weights are held in memory."""
+    """How a network's weights are kept in memory."""
 
     AUTOMATIC = "automatic"
-    """float16 on a GPU, ``CPU_PRECISION`` on a CPU, as far as the network has such a variant."""
+    """``FLOAT16`` on a GPU, ``CPU_PRECISION`` on a CPU."""
     FLOAT32 = "float32"
+    """As the authors run it. On a CPU the weights stay in the checkpoint's file."""
     FLOAT16 = "float16"
+    """On a CPU the weights alone: sums and products are computed in float32."""
     INT8 = "int8"
+    """On a CPU weights of 8 bits, multiplied with activations brought to 8 bits; on a GPU the same as float16."""
 
 
 CPU_PRECISION = Precision.FLOAT32
+
+CPU_VARIANTS = {Precision.FLOAT16: "float16_weights", Precision.INT8: "int8"}
+"""What is added to a graph's name (``export/quantize.py``)."""
+GPU_VARIANTS = {Precision.FLOAT16: "float16", Precision.INT8: "float16"}
 
 
 @dataclass(frozen=True)
@@ -24,7 +31,7 @@ class Network:
     """A graph without weights, and the checkpoint they are in.
 
     Attributes:
-        graph: the ``.onnx`` file for float32; variants lie beside it (``NAME_float16.onnx``), manifests too.
+        graph: the ``.onnx`` file for float32; variants lie beside it (``NAME_int8.onnx``), manifests too.
         checkpoint: safetensors or torch zip.
         precision: wanted for this network; ``AUTOMATIC`` leaves it to the runtime's settings and device.
     """
@@ -45,8 +52,11 @@ class Network:
             wanted: by the user; this network's own ``precision`` goes first.
             device: a key of ``runtime.PROVIDERS``.
         """
-        precision = self.precision if self.precision != Precision.AUTOMATIC else wanted
+        variants, automatic = (CPU_VARIANTS, CPU_PRECISION) if device == "cpu" else (GPU_VARIANTS, Precision.FLOAT16)
+        precision = wanted if self.precision == Precision.AUTOMATIC else self.precision
         if precision == Precision.AUTOMATIC:
-            precision = CPU_PRECISION if device == "cpu" else Precision.FLOAT16
-        variant = self.graph.with_stem(f"{self.graph.stem}_{precision}")
+            precision = automatic
+        if precision not in variants:
+            return self.graph
+        variant = self.graph.with_stem(f"{self.graph.stem}_{variants[precision]}")
         return variant if variant.is_file() else self.graph

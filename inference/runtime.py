@@ -35,6 +35,9 @@ PROVIDERS = {
 DEVICE_MEMORY = {"cuda": "cuda", "directml": "dml"}
 """What ONNX Runtime calls the memory of the devices that have their own; the others work in the CPU's."""
 
+LARGE_MATRIX = 2**20
+"""Bytes from which a matrix of weights is used where it lies; ONNX Runtime copies what is smaller or has other axes."""
+
 POLL_SECONDS = 0.03
 """How often a running network is asked whether it was cancelled."""
 
@@ -58,10 +61,10 @@ class RuntimeSettings:
 
 @dataclass(frozen=True)
 class _Loaded:
-    """A session and what it needs to stay alive: ONNX Runtime does not copy the arrays given to it."""
+    """A session, and the values of initializers that it uses without owning them."""
 
     session: Any
-    weights: Mapping[str, NDArray[Any]]
+    values: Mapping[str, Any]
 
 
 class Runtime:
@@ -176,7 +179,7 @@ class Runtime:
             raise ModelError(f"The network '{file}' is missing.", "Reinstall the extension.")
         weights = {} if isinstance(network, Path) else _read_weights(file, network.checkpoint, monitor)
         try:
-            session = self._create(file, weights)
+            loaded = self._create(file, weights)
         except _errors(self._ort) as error:
             if self.device == "cpu":
                 raise ModelError(
@@ -186,12 +189,14 @@ class Runtime:
             self._fall_back_to_cpu(_first_line(error), monitor)
             return self._load(network, monitor)
         # ONNX Runtime itself goes on without a provider whose libraries it cannot load; only this list tells.
-        if PROVIDERS[self.device] not in session.get_providers():
+        if PROVIDERS[self.device] not in loaded.session.get_providers():
             self._fall_back_to_cpu("its driver or libraries could not be loaded", monitor)
             return self._load(network, monitor)
-        return _Loaded(session, weights)
+        if isinstance(network, Network):
+            _check_origin(loaded.session, file)
+        return loaded
 
-    def _create(self, file: Path, weights: Mapping[str, NDArray[Any]]) -> Any:  # noqa: ANN401
+    def _create(self, file: Path, weights: Mapping[str, NDArray[Any]]) -> _Loaded:
         options = self._ort.SessionOptions()
         options.intra_op_num_threads = self._settings.threads or _core_count()
         options.inter_op_num_threads = 1
@@ -202,14 +207,29 @@ class Runtime:
         # and 548 MB with patterns. The arena stays on: without it the same run needs 15 % more CPU time.
         options.enable_mem_pattern = False
         options.log_severity_level = 3
-        if weights:
-            # Otherwise every matrix is copied into the order that the CPU's kernels like best: TripoSR's peak is
-            # 3.9 GB then.
-            options.add_session_config_entry("session.disable_prepacking", "1")
-            values = [self._ort.OrtValue.ortvalue_from_numpy(array) for array in weights.values()]
-            options.add_external_initializers(list(weights), values)
+        values = self._give_weights(options, weights) if weights else {}
         providers = list(dict.fromkeys([PROVIDERS[self.device], PROVIDERS["cpu"]]))
-        return self._ort.InferenceSession(file, options, providers=providers)
+        return _Loaded(self._ort.InferenceSession(file, options, providers=providers), values)
+
+    def _give_weights(self, options: Any, weights: Mapping[str, NDArray[Any]]) -> dict[str, Any]:  # noqa: ANN401
+        """Bind initializers: large matrices stay where they are, unless a GPU has to have them in its own memory."""
+        large = {
+            name
+            for name, array in weights.items()
+            if self.device == "cpu" and array.ndim == 2 and array.nbytes >= LARGE_MATRIX
+        }
+        values = {name: self._ort.OrtValue.ortvalue_from_numpy(array) for name, array in weights.items()}
+        for name in large:
+            options.add_initializer(name, values[name])
+        others = [name for name in values if name not in large]
+        options.add_external_initializers(others, [values[name] for name in others])
+        if large:
+            # Each of these would copy every matrix: arranging it as the CPU's kernels like it best, and widening 16-bit
+            # weights once for all (as constants, or as initializers fused with their use at the last level).
+            options.add_session_config_entry("session.disable_prepacking", "1")
+            options.add_session_config_entry("optimization.disable_specified_optimizers", "ConstantFolding")
+            options.graph_optimization_level = self._ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+        return values
 
     def _fall_back_to_cpu(self, reason: str, monitor: Monitor) -> None:
         monitor.warn(f"The {self.device} device cannot be used ({reason}); the CPU is used instead, which is slower.")
@@ -219,10 +239,21 @@ class Runtime:
 
 
 def _read_weights(graph: Path, checkpoint: Path, monitor: Monitor) -> dict[str, NDArray[Any]]:
-    """The arrays that a weightless graph needs; they keep the checkpoint's file mapped."""
+    """The arrays that a weightless graph needs; those that are views keep the checkpoint's file mapped."""
     manifest = load_manifest(graph)
     with open_checkpoint(checkpoint) as opened:
         return bind(manifest, opened, monitor)
+
+
+def _check_origin(session: Any, graph: Path) -> None:  # noqa: ANN401
+    """The graph and the manifest that it was bound by are of one export.
+
+    Raises:
+        ModelError: they are not.
+    """
+    exported = session.get_modelmeta().custom_metadata_map.get("fingerprint")
+    if exported != load_manifest(graph).fingerprint:
+        raise ModelError(f"The network '{graph.name}' and its list of tensors differ.", "Reinstall the extension.")
 
 
 def _import_onnxruntime() -> Any:  # noqa: ANN401

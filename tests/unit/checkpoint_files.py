@@ -10,6 +10,17 @@ from pathlib import Path
 import numpy as np
 
 FIXTURES = Path(__file__).parent / "checkpoints"
+
+GENERATOR = np.random.default_rng(5)
+LINEAR = FIXTURES / "linear.onnx"
+LINEAR_WEIGHTS = {
+    "layer.bias": GENERATOR.standard_normal(512, np.float32),
+    "layer.weight": GENERATOR.standard_normal((512, 1024), np.float32) / 32,
+    "norm.weight": 1 + GENERATOR.standard_normal(512, np.float32) / 8,
+    "table": GENERATOR.standard_normal((512, 4), np.float32) / 32,
+}
+"""What the graph ``linear.onnx`` needs; its official checkpoint has the prefix ``generator.``."""
+
 TYPES = {"float32": "F32", "float16": "F16", "float64": "F64", "int64": "I64", "int32": "I32", "bool": "BOOL"}
 
 
@@ -32,6 +43,12 @@ def write_safetensors(path, arrays):
         data += content
     path.write_bytes(safetensors_bytes(header, data))
     return path
+
+
+def write_linear(path, prefix="generator.", **changes):
+    """A checkpoint for ``linear.onnx``; a change to None leaves the tensor out."""
+    weights = LINEAR_WEIGHTS | {name.replace("_", "."): array for name, array in changes.items()}
+    return write_safetensors(path, {prefix + name: array for name, array in weights.items() if array is not None})
 
 
 def write_torch(path, program, storages=None, extra=None, compression=zipfile.ZIP_STORED):

@@ -11,6 +11,8 @@ import numpy as np
 import onnxruntime
 import pytest
 from image_to_3d.inference import runtime as runtime_module
+from image_to_3d.inference.binding import fingerprint
+from image_to_3d.inference.checkpoints import TensorInfo
 from image_to_3d.inference.cutout import NETWORK
 from image_to_3d.inference.errors import Cancelled, ModelError
 from image_to_3d.inference.monitor import Monitor
@@ -19,7 +21,7 @@ from image_to_3d.inference.runtime import Runtime, RuntimeSettings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from checkpoint_files import FIXTURES, write_safetensors
+from checkpoint_files import LINEAR, LINEAR_WEIGHTS, write_linear
 
 INPUTS = {"input.1": np.zeros((1, 3, 320, 320), np.float32)}
 STATE = onnxruntime.capi.onnxruntime_pybind11_state
@@ -224,49 +226,48 @@ def test_a_missing_onnxruntime_is_a_clear_error(monkeypatch):
     assert "Install" in caught.value.hint
 
 
-LINEAR = FIXTURES / "linear.onnx"
-WEIGHT = np.array([[1, 2, 3], [4, 5, 6.0001]], np.float32)
-BIAS = np.array([0.5, -0.5], np.float32)
-TABLE = np.arange(8, dtype=np.float32).reshape(4, 2)
-X = np.linspace(-1, 1, 12, dtype=np.float32).reshape(4, 3)
-SCALE = np.array([[2, -1]], np.float32)
-
-
-def write_checkpoint(path, weight=WEIGHT):
-    arrays = {"layer.weight": weight, "layer.bias": BIAS, "table": TABLE}
-    return write_safetensors(path, {f"generator.{name}": array for name, array in arrays.items()})
+WEIGHT = LINEAR_WEIGHTS["layer.weight"]
+X = np.random.default_rng(6).standard_normal((3, 1024), np.float32)
+SCALE = np.linspace(1, 2, 512, dtype=np.float32)[None]
+INPUTS_OF_LINEAR = {"x": X, "scale": SCALE}
 
 
 @pytest.fixture
 def checkpoint(tmp_path):
-    return write_checkpoint(tmp_path / "weights.safetensors")
+    return write_linear(tmp_path / "weights.safetensors")
 
 
 def linear(weight=WEIGHT, scale=SCALE):
-    return (X @ weight.T + BIAS + TABLE) * scale
+    """What ``linear.onnx`` computes."""
+    product = X @ weight.T + LINEAR_WEIGHTS["layer.bias"]
+    return product * LINEAR_WEIGHTS["norm.weight"] * scale @ LINEAR_WEIGHTS["table"]
 
 
 def test_a_graph_without_weights_runs_on_those_of_a_checkpoint(runtime, checkpoint):
-    outputs = runtime.run(Network(LINEAR, checkpoint), {"x": X, "scale": SCALE}, Monitor())
+    outputs = runtime.run(Network(LINEAR, checkpoint), INPUTS_OF_LINEAR, Monitor())
     assert list(outputs) == ["result"]
-    np.testing.assert_allclose(outputs["result"], linear(), rtol=1e-6)
+    np.testing.assert_allclose(outputs["result"], linear(), atol=1e-5)
 
 
-def test_weights_are_not_copied(runtime, checkpoint):
-    network = Network(LINEAR, checkpoint)
-    runtime.run(network, {"x": X, "scale": SCALE}, Monitor())
-    weights = runtime._sessions[network].weights
-    assert not weights["layer.weight"].flags.owndata
-    del weights
-    runtime.release()
-    assert runtime._sessions == {}
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows lets nobody write to a mapped file")
+def test_large_matrices_are_used_where_they_lie_in_the_file(checkpoint):
+    """What is written into the file after loading is what the next run computes with: there is no copy anywhere."""
+    runtime, network = Runtime(RuntimeSettings(device="cpu")), Network(LINEAR, checkpoint)
+    runtime.run(network, INPUTS_OF_LINEAR, Monitor())
+    content = bytearray(checkpoint.read_bytes())
+    place = content.index(WEIGHT.tobytes())
+    with checkpoint.open("r+b") as file:
+        file.seek(place)
+        file.write((2 * WEIGHT).tobytes())
+    outputs = runtime.run(network, INPUTS_OF_LINEAR, Monitor())
+    np.testing.assert_allclose(outputs["result"], linear(2 * WEIGHT), atol=1e-5)
 
 
 def test_two_checkpoints_of_one_graph_are_two_networks(runtime, checkpoint, tmp_path):
-    other = write_checkpoint(tmp_path / "other.safetensors", 2 * WEIGHT)
+    other = write_linear(tmp_path / "other.safetensors", layer_weight=2 * WEIGHT)
     for path, weight in ((checkpoint, WEIGHT), (other, 2 * WEIGHT), (checkpoint, WEIGHT)):
-        outputs = runtime.run(Network(LINEAR, path), {"x": X, "scale": SCALE}, Monitor())
-        np.testing.assert_allclose(outputs["result"], linear(weight), rtol=1e-6)
+        outputs = runtime.run(Network(LINEAR, path), INPUTS_OF_LINEAR, Monitor())
+        np.testing.assert_allclose(outputs["result"], linear(weight), atol=1e-5)
 
 
 def test_constant_inputs_are_uploaded_once_and_replaced_by_others(checkpoint, monkeypatch):
@@ -284,7 +285,7 @@ def test_constant_inputs_are_uploaded_once_and_replaced_by_others(checkpoint, mo
     other = 3 * SCALE
     for scale in (SCALE, SCALE, other, other, SCALE):
         outputs = runtime.run(network, {"x": X}, Monitor(), {"scale": scale})
-        np.testing.assert_allclose(outputs["result"], linear(scale=scale), rtol=1e-6)
+        np.testing.assert_allclose(outputs["result"], linear(scale=scale), atol=3e-5)
     assert uploads.count(("cpu", 0)) == 3
 
 
@@ -294,31 +295,51 @@ def test_an_input_that_is_missing_is_a_model_error(runtime, checkpoint):
 
 
 def test_a_checkpoint_that_does_not_fit_is_told_by_its_tensors(runtime, tmp_path):
-    path = write_checkpoint(tmp_path / "wrong.safetensors", WEIGHT.T)
-    with pytest.raises(ModelError, match=r"layer\.weight \(3x2 float32 instead of 2x3 float32\)"):
-        runtime.run(Network(LINEAR, path), {"x": X, "scale": SCALE}, Monitor())
+    path = write_linear(tmp_path / "wrong.safetensors", layer_weight=WEIGHT.T)
+    with pytest.raises(ModelError, match=r"layer\.weight \(1024x512 float32 instead of 512x1024 float32\)"):
+        runtime.run(Network(LINEAR, path), INPUTS_OF_LINEAR, Monitor())
 
 
-def test_a_graph_and_a_manifest_that_do_not_belong_together(runtime, checkpoint, tmp_path):
-    shutil.copy(LINEAR, tmp_path)
+def changed_manifest(tmp_path, change):
+    for name in ("linear.onnx", "checkpoint"):
+        shutil.copy(LINEAR.with_name(name), tmp_path)
     content = json.loads(LINEAR.with_suffix(".json").read_text(encoding="utf-8"))
-    del content["initializers"]["layer.bias"]
+    change(content)
     (tmp_path / "linear.json").write_text(json.dumps(content), encoding="utf-8")
+    return tmp_path / "linear.onnx"
+
+
+def test_a_manifest_that_leaves_an_initializer_out(runtime, checkpoint, tmp_path):
+    graph = changed_manifest(tmp_path, lambda content: content["initializers"].pop("layer.bias"))
     with pytest.raises(ModelError, match=r"linear\.onnx.*damaged"):
-        runtime.run(Network(tmp_path / "linear.onnx", checkpoint), {"x": X, "scale": SCALE}, Monitor())
+        runtime.run(Network(graph, checkpoint), INPUTS_OF_LINEAR, Monitor())
+
+
+def test_a_graph_and_a_manifest_of_different_exports(runtime, tmp_path):
+    def rename(content):
+        content["tensors"]["table"]["shape"] = [256, 8]
+        content["fingerprint"] = fingerprint(
+            {name: TensorInfo(tuple(entry["shape"]), entry["dtype"]) for name, entry in content["tensors"].items()}
+        )
+
+    graph = changed_manifest(tmp_path, rename)
+    path = write_linear(tmp_path / "other.safetensors", table=LINEAR_WEIGHTS["table"].reshape(256, 8))
+    with pytest.raises(ModelError, match=r"linear\.onnx"):
+        runtime.run(Network(graph, path), INPUTS_OF_LINEAR, Monitor())
 
 
 @pytest.mark.parametrize(
     ("device", "own", "setting", "expected"),
     [
         ("cpu", "automatic", "automatic", "linear"),
-        ("cpu", "automatic", "float16", "linear_float16"),
-        ("cpu", "float16", "automatic", "linear_float16"),
+        ("cpu", "automatic", "float16", "linear_float16_weights"),
+        ("cpu", "automatic", "int8", "linear_int8"),
+        ("cpu", "float16", "automatic", "linear_float16_weights"),
         ("cpu", "float32", "float16", "linear"),
-        ("cpu", "automatic", "int8", "linear"),
         ("cuda", "automatic", "automatic", "linear_float16"),
         ("directml", "automatic", "automatic", "linear_float16"),
         ("coreml", "automatic", "automatic", "linear_float16"),
+        ("cuda", "automatic", "int8", "linear_float16"),
         ("cuda", "automatic", "float32", "linear"),
         ("cuda", "float32", "float16", "linear"),
     ],
@@ -328,12 +349,59 @@ def test_the_precision_that_is_chosen(device, own, setting, expected):
     assert network.variant(Precision(setting), device).stem == expected
 
 
-def test_the_precision_of_the_settings_is_what_runs(checkpoint):
+def test_a_network_without_variants_is_run_as_it_is(tmp_path):
+    graph = tmp_path / "linear.onnx"
+    assert Network(graph, Path("weights")).variant(Precision.INT8, "cpu") == graph
+
+
+def test_16_bit_weights_are_rounded_and_nothing_else_is(checkpoint):
     runtime = Runtime(RuntimeSettings(device="cpu", precision=Precision.FLOAT16))
-    outputs = runtime.run(Network(LINEAR, checkpoint), {"x": X, "scale": SCALE}, Monitor())
-    rounded = WEIGHT.astype(np.float16).astype(np.float32)
-    np.testing.assert_allclose(outputs["result"], linear(rounded), rtol=1e-6)
-    assert np.abs(outputs["result"] - linear()).max() > 1e-5
+    outputs = runtime.run(Network(LINEAR, checkpoint), INPUTS_OF_LINEAR, Monitor())
+    np.testing.assert_allclose(outputs["result"], linear(WEIGHT.astype(np.float16).astype(np.float32)), atol=1e-5)
+    assert np.abs(outputs["result"] - linear()).max() > 1e-4
+
+
+def test_8_bit_weights_stay_close(checkpoint):
+    runtime = Runtime(RuntimeSettings(device="cpu", precision=Precision.INT8))
+    outputs = runtime.run(Network(LINEAR, checkpoint), INPUTS_OF_LINEAR, Monitor())
+    relative = np.abs(outputs["result"] - linear()).max() / np.abs(linear()).max()
+    assert 1e-4 < relative < 0.05
+
+
+def test_the_16_bit_graph_of_gpus_stays_close_and_keeps_its_inputs_and_outputs(checkpoint, monkeypatch):
+    """A stand-in for a GPU: what the runtime gives to it, run by the CPU."""
+    files = []
+
+    class Gpu:
+        def __init__(self, model, options, providers):
+            files.append((model.stem, providers))
+            self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+        def __getattr__(self, name):
+            return getattr(self._session, name)
+
+        def get_providers(self):
+            return ["CUDAExecutionProvider", "CPUExecutionProvider"]
+
+    memory = []
+    make = onnxruntime.OrtValue.ortvalue_from_numpy
+
+    def in_memory(array, kind="cpu", number=0):
+        memory.append(kind)
+        return make(array)
+
+    fake = fake_onnxruntime(["CUDAExecutionProvider", "CPUExecutionProvider"], Gpu)
+    fake.OrtValue = types.SimpleNamespace(ortvalue_from_numpy=in_memory)
+    monkeypatch.setattr(runtime_module, "_import_onnxruntime", lambda: fake)
+    runtime, monitor = Runtime(RuntimeSettings()), Monitor()
+    for _ in range(2):
+        outputs = runtime.run(Network(LINEAR, checkpoint), {"x": X}, monitor, {"scale": SCALE})
+    assert files == [("linear_float16", ["CUDAExecutionProvider", "CPUExecutionProvider"])]
+    assert memory.count("cuda") == 1
+    assert outputs["result"].dtype == np.float32
+    relative = np.abs(outputs["result"] - linear()).max() / np.abs(linear()).max()
+    assert 1e-5 < relative < 0.01
+    assert monitor.warnings == []
 
 
 def test_a_gpu_that_fails_hands_over_networks_with_a_checkpoint_too(checkpoint, monkeypatch):
@@ -352,7 +420,7 @@ def test_a_gpu_that_fails_hands_over_networks_with_a_checkpoint_too(checkpoint, 
     fake = fake_onnxruntime(["CUDAExecutionProvider", "CPUExecutionProvider"], GpuSession)
     monkeypatch.setattr(runtime_module, "_import_onnxruntime", lambda: fake)
     runtime, monitor = Runtime(RuntimeSettings()), Monitor()
-    outputs = runtime.run(Network(LINEAR, checkpoint), {"x": X, "scale": SCALE}, monitor)
-    np.testing.assert_allclose(outputs["result"], linear(), rtol=1e-6)
+    outputs = runtime.run(Network(LINEAR, checkpoint), INPUTS_OF_LINEAR, monitor)
+    np.testing.assert_allclose(outputs["result"], linear(), atol=1e-5)
     assert files == ["linear_float16", "linear"]
     assert len(monitor.warnings) == 1

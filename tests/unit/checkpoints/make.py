@@ -8,6 +8,7 @@
 
 import hashlib
 import json
+import sys
 from collections import OrderedDict
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from onnx import TensorProto, helper
 from safetensors.torch import save_file
 
 FOLDER = Path(__file__).parent
+sys.path.insert(0, str(FOLDER.parents[2]))
+
+from export.quantize import VARIANTS, make_variant  # noqa: E402 (its folder has to be named first)
 
 
 def tensors() -> OrderedDict[str, torch.Tensor]:
@@ -37,48 +41,56 @@ def tensors() -> OrderedDict[str, torch.Tensor]:
     )
 
 
-def linear_graph(weights: int = TensorProto.FLOAT) -> onnx.ModelProto:
-    """result = (x @ weight.T + bias + table.turned.T) * scale, without its weights."""
-    shapes = {"layer.weight": [2, 3], "layer.bias": [2], "table.turned": [2, 4]}
+SHAPES = {"layer.bias": [512], "layer.weight": [512, 1024], "norm.weight": [512], "table": [512, 4]}
+"""One matrix is large enough for ONNX Runtime to use it where it lies."""
+
+
+def linear_graph() -> onnx.ModelProto:
+    """result = (x @ weight.T + bias) * norm * scale @ table.turned.T, without its weights."""
+    shapes = {name: shape for name, shape in SHAPES.items() if name != "table"} | {"table.turned": [4, 512]}
     initializers = []
     for name, shape in shapes.items():
-        tensor = TensorProto(name=name, data_type=weights, dims=shape, data_location=TensorProto.EXTERNAL)
+        tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=shape, data_location=TensorProto.EXTERNAL)
         tensor.external_data.add(key="location", value="checkpoint")
         initializers.append(tensor)
-    nodes = [helper.make_node("Cast", [name], [f"{name}.wide"], to=TensorProto.FLOAT) for name in shapes]
-    nodes += [
-        helper.make_node("Gemm", ["x", "layer.weight.wide", "layer.bias.wide"], ["product"], transB=1),
-        helper.make_node("Transpose", ["table.turned.wide"], ["table"], perm=[1, 0]),
-        helper.make_node("Add", ["product", "table"], ["sum"]),
-        helper.make_node("Mul", ["sum", "scale"], ["result"]),
+    nodes = [
+        helper.make_node("Gemm", ["x", "layer.weight", "layer.bias"], ["product"], transB=1),
+        helper.make_node("Mul", ["product", "norm.weight"], ["normed"]),
+        helper.make_node("Mul", ["normed", "scale"], ["scaled"]),
+        helper.make_node("Gemm", ["scaled", "table.turned"], ["result"], transB=1),
     ]
     inputs = [
-        helper.make_tensor_value_info("x", TensorProto.FLOAT, [4, 3]),
-        helper.make_tensor_value_info("scale", TensorProto.FLOAT, [1, 2]),
+        helper.make_tensor_value_info("x", TensorProto.FLOAT, [3, 1024]),
+        helper.make_tensor_value_info("scale", TensorProto.FLOAT, [1, 512]),
     ]
-    outputs = [helper.make_tensor_value_info("result", TensorProto.FLOAT, [4, 2])]
+    outputs = [helper.make_tensor_value_info("result", TensorProto.FLOAT, [3, 4])]
     graph = helper.make_graph(nodes, "linear", inputs, outputs, initializers)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9)
 
 
-def write_linear(name: str, dtype: str, weights: int) -> None:
-    """The graph and its manifest, as ``export/`` writes them."""
-    shapes = {"layer.bias": [2], "layer.weight": [2, 3], "table": [4, 2]}
-    text = "".join(f"{name} {'x'.join(map(str, shape))} float32\n" for name, shape in shapes.items())
+def write_linear() -> None:
+    """The graph, its variants and their manifests, as ``export/`` writes them."""
+    text = "".join(f"{name} {'x'.join(map(str, shape))} float32\n" for name, shape in SHAPES.items())
     manifest = {
-        "graph": name,
+        "graph": "linear",
         "fingerprint": hashlib.sha256(text.encode()).hexdigest(),
         "prefix": "generator.",
-        "tensors": {name: {"shape": shape, "dtype": "float32"} for name, shape in shapes.items()},
+        "tensors": {name: {"shape": shape, "dtype": "float32"} for name, shape in SHAPES.items()},
         "unused": ["pooler.weight"],
         "initializers": {
-            "layer.bias": {"tensor": "layer.bias", "dtype": dtype},
-            "layer.weight": {"tensor": "layer.weight", "dtype": dtype},
-            "table.turned": {"derive": "transpose", "from": ["table"], "axes": [1, 0], "dtype": dtype},
+            "layer.bias": {"tensor": "layer.bias"},
+            "layer.weight": {"tensor": "layer.weight"},
+            "norm.weight": {"tensor": "norm.weight"},
+            "table.turned": {"derive": "transpose", "from": ["table"], "axes": [1, 0]},
         },
     }
-    (FOLDER / f"{name}.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-    onnx.save(linear_graph(weights), FOLDER / f"{name}.onnx")
+    model = linear_graph()
+    model.metadata_props.add(key="fingerprint", value=manifest["fingerprint"])
+    for made, content in [(model, manifest), *(make_variant(model, manifest, variant) for variant in VARIANTS)]:
+        path = FOLDER / f"{content['graph']}.onnx"
+        onnx.save(made, path)
+        path.with_suffix(".json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    (FOLDER / "checkpoint").write_text("ONNX Runtime wants a file of this name to exist.\n", encoding="utf-8")
 
 
 def write_positions() -> None:
@@ -104,8 +116,7 @@ def write_positions() -> None:
 def main() -> None:
     """Write the fixtures."""
     write_positions()
-    write_linear("linear", "float32", TensorProto.FLOAT)
-    write_linear("linear_float16", "float16", TensorProto.FLOAT16)
+    write_linear()
     plain = tensors()
     save_file(plain, FOLDER / "plain.safetensors", metadata={"format": "pt"})
     torch.save(plain, FOLDER / "plain.pt")
