@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the extension asks the engine for: how each task begins, and what its result becomes in Blender."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import bpy
@@ -63,6 +64,23 @@ class ReconstructTask:
         """Build the object."""
         built = build(context, result, self.photo_path, self.settings, self.size)
         self.summary = summarise(result, built)
+
+
+class ReconstructAgainTask(ReconstructTask):
+    """The same photo once more: the result is named after the former one and known to be of its photo."""
+
+    def __init__(
+        self, photo_path: Path, settings: Settings, size: float, name: str, provenance: Mapping[str, str]
+    ) -> None:
+        super().__init__(photo_path, settings, size)
+        self.name = name
+        self.photo = {key: provenance[key] for key in ("photo_name", "photo_sha256") if key in provenance}
+
+    def finish(self, context: bpy.types.Context, result: Reconstruction) -> None:
+        """Build the object."""
+        # The photo inside the .blend may be encoded anew and then has another hash than its file had.
+        code = replace(result.code, provenance={**result.code.provenance, **self.photo})
+        super().finish(context, replace(result, name=self.name, code=code))
 
 
 class AdjustTask:

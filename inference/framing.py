@@ -125,6 +125,20 @@ def _crop(pixels: NDArray[np.uint8], left: int, top: int, side: int) -> Image.Im
     return image
 
 
+def whole_mask(cutout: NDArray[np.uint8], window: Window) -> NDArray[np.uint8]:
+    """The mask of the whole photo that a cut-out was cropped from: (photo height, photo width) uint8.
+
+    Args:
+        cutout: (s, s, 4) uint8, of ``FramedPhoto`` or of a code.
+        window: the part of the photo that it shows.
+    """
+    side = round(2 * window.half_size)
+    alpha = Image.fromarray(np.ascontiguousarray(cutout[..., 3])).resize((side, side), Image.Resampling.BILINEAR)
+    whole = Image.new("L", (window.photo_width, window.photo_height))
+    whole.paste(alpha, (round(window.centre_x - window.half_size), round(window.centre_y - window.half_size)))
+    return np.array(whole)
+
+
 def _free_colours(colour: Image.Image, alpha: Image.Image, window: Window, is_straight: bool) -> Image.Image:
     """RGBA whose colours are the object's own, also where it is partly or wholly transparent.
 

@@ -6,6 +6,7 @@ from . import (
     bake,
     camera,
     cancel,
+    compare,
     cutout,
     diagnostics,
     edit_cutout,
@@ -15,7 +16,7 @@ from . import (
     transform,
 )
 
-MODULES = (cancel, cutout, edit_cutout, reconstruct, adjust, transform, bake, camera, export_asset, models, diagnostics)
+MODULES = (cancel, cutout, edit_cutout, reconstruct, compare, adjust, transform, bake, camera, export_asset, models, diagnostics)
 
 
 def register() -> None:

@@ -80,7 +80,12 @@ def write_mask(image: bpy.types.Image, folder: Path) -> Path:
     mask = read_mask(image)
     if not (mask > 127).any():
         raise CutoutError("The edited cut-out is empty.", "Paint the object back, or choose another cut-out.")
-    path = folder / f"{bpy.path.clean_name(image.name)}.png"
+    return write_grey(mask, folder, image.name)
+
+
+def write_grey(mask: NDArray[np.uint8], folder: Path, name: str) -> Path:
+    """Write a mask, (h, w) uint8 with row 0 at the top, as a PNG; raises ``OutputError``."""
+    path = folder / f"{bpy.path.clean_name(name)}.png"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.ascontiguousarray(mask)).save(path, compress_level=1)

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Make another result of the same photo, compare the results, keep one."""
+
+from pathlib import Path
+
+import bpy
+from bpy.props import EnumProperty
+
+from ..engine import ENGINE
+from ..inference.cutout import CutoutMethod, CutoutSettings
+from ..inference.errors import PhotoError, ReconstructionError
+from ..inference.framing import whole_mask
+from ..inference.pipeline import Settings
+from ..properties import system_items
+from ..scene.camera import matched_camera
+from ..scene.compare import keep, line_up
+from ..scene.cutout_image import write_grey
+from ..scene.stored_code import has_code, load_code, load_settings
+from ..tasks import ReconstructAgainTask
+from .photo_file import photo_file
+from .task_operator import TaskOperator
+
+
+class _ResultOperator:
+    """Base of operators on a reconstructed object."""
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Grey without one, and says so."""
+        if not has_code(context.object) or context.mode != "OBJECT":
+            cls.poll_message_set("Select an object that was reconstructed from a photo, in Object Mode")
+            return False
+        return True
+
+
+class IMAGE_TO_3D_OT_reconstruct_again(_ResultOperator, TaskOperator, bpy.types.Operator):
+    """Reconstruct the object's photo once more, with its cut-out and settings; the object stays"""
+
+    bl_idname = "image_to_3d.reconstruct_again"
+    bl_label = "Reconstruct Again"
+    bl_options = {"UNDO"}
+
+    system: EnumProperty(
+        name="System",
+        description="The network that reconstructs; by default the one that made the object",
+        items=(("SAME", "The Same", "The network that made the object"), *system_items()),
+        default="SAME",
+        options={"SKIP_SAVE"},
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Both bases' conditions."""
+        return _ResultOperator.poll.__func__(cls, context) and TaskOperator.poll.__func__(cls, context)
+
+    def create_task(self, context: bpy.types.Context) -> ReconstructAgainTask:
+        """From the photo behind the object's camera."""
+        target = context.object
+        code, _placement = load_code(target)
+        surface, bake = load_settings(target)
+        mask = write_grey(whole_mask(code.photo, code.window), Path(bpy.app.tempdir) / "image_to_3d_masks", target.name)
+        settings = Settings(
+            system=code.system if self.system == "SAME" else self.system,
+            cutout=CutoutSettings(CutoutMethod.MASK, mask),
+            surface=surface,
+            bake=bake,
+        )
+        return ReconstructAgainTask(_photo_of(target), settings, max(target.dimensions), target.name, code.provenance)
+
+    def report_done(self, _context: bpy.types.Context, task: ReconstructAgainTask) -> None:
+        """Stand the results side by side."""
+        ENGINE.summary = task.summary
+        results = line_up(bpy.data.objects[task.summary.object])
+        self.report({"INFO"}, f"Reconstructed '{task.summary.object}': now {len(results)} results of this photo")
+
+
+class IMAGE_TO_3D_OT_line_up(_ResultOperator, bpy.types.Operator):
+    """Stand all results of this object's photo side by side"""
+
+    bl_idname = "image_to_3d.line_up"
+    bl_label = "Line Up Results"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Do it, or tell why not."""
+        try:
+            line_up(context.object)
+        except ReconstructionError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class IMAGE_TO_3D_OT_keep(_ResultOperator, bpy.types.Operator):
+    """Keep this result and delete the other results of its photo"""
+
+    bl_idname = "image_to_3d.keep"
+    bl_label = "Keep This One"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Do it."""
+        count = keep(context.object)
+        self.report({"INFO"}, f"Kept '{context.object.name}', deleted {count} other results")
+        return {"FINISHED"}
+
+
+def _photo_of(target: bpy.types.Object) -> Path:
+    camera = matched_camera(target)
+    backgrounds = camera.data.background_images if camera is not None else ()
+    image = backgrounds[0].image if backgrounds else None
+    if image is None:
+        raise PhotoError(
+            f"The photo of '{target.name}' is not in this file any more.",
+            "Choose it in the sidebar and reconstruct it.",
+        )
+    return photo_file(image)
+
+
+register, unregister = bpy.utils.register_classes_factory(
+    (IMAGE_TO_3D_OT_reconstruct_again, IMAGE_TO_3D_OT_line_up, IMAGE_TO_3D_OT_keep)
+)

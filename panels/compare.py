@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The panel for several results of one photo."""
+
+import bpy
+
+from ..scene.stored_code import has_code
+from .sidebar import SidebarPanel
+
+
+class IMAGE_TO_3D_PT_compare(SidebarPanel, bpy.types.Panel):
+    """Another result, side by side, keep one."""
+
+    bl_idname = "IMAGE_TO_3D_PT_compare"
+    bl_parent_id = "IMAGE_TO_3D_PT_main"
+    bl_label = "Compare"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only for an object that was reconstructed."""
+        return has_code(context.object)
+
+    def draw(self, _context: bpy.types.Context) -> None:
+        """In the order of use."""
+        layout = self.layout
+        layout.operator_menu_enum("image_to_3d.reconstruct_again", "system", icon="FILE_REFRESH")
+        row = layout.row(align=True)
+        row.operator("image_to_3d.line_up", icon="SNAP_INCREMENT")
+        row.operator("image_to_3d.keep", icon="CHECKMARK")
+
+
+register, unregister = bpy.utils.register_classes_factory((IMAGE_TO_3D_PT_compare,))

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Several results of one photo: made again with the same cut-out, stood side by side, one kept."""
+
+import dataclasses
+
+import bpy
+import numpy as np
+import pytest
+from image_to_3d.inference.camera import Window
+from image_to_3d.inference.cutout import CutoutMethod
+from image_to_3d.inference.framing import whole_mask
+from image_to_3d.inference.pipeline import Settings
+from image_to_3d.inference.surface import SurfaceSettings
+from image_to_3d.jobs import JobState
+from image_to_3d.scene.build import build
+from image_to_3d.scene.compare import results_of_same_photo
+from PIL import Image
+
+
+@pytest.fixture
+def result(reconstruction):
+    """The box, with a photo's hash, and a cut-out that is opaque in its left half."""
+    photo = np.full((220, 220, 4), 255, np.uint8)
+    photo[:, 110:, 3] = 0
+    code = dataclasses.replace(
+        reconstruction.code, photo=photo, provenance={"photo_name": "ball.png", "photo_sha256": "ab" * 32}
+    )
+    return dataclasses.replace(reconstruction, code=code)
+
+
+@pytest.fixture
+def made(host, result, photo_path):
+    settings = Settings(surface=SurfaceSettings(resolution=77, smoothing=3))
+    return bpy.data.objects[build(bpy.context, result, photo_path, settings, size=0.4).object]
+
+
+@pytest.fixture
+def again(made, host, fake_job, result):
+    """Reconstructed once more; the engine saw the photo out of the .blend, with another hash."""
+    other = dataclasses.replace(result.code, provenance={"photo_name": "ball_photo.png", "photo_sha256": "cd" * 32})
+    host.jobs = [fake_job([JobState.DONE], result=dataclasses.replace(result, name="ball_photo", code=other))]
+    assert bpy.ops.image_to_3d.reconstruct_again() == {"FINISHED"}
+    return bpy.context.object
+
+
+def test_again_with_the_same_photo_cutout_settings_and_size(again, made, host):
+    path, settings = host.asked[-1]
+    with Image.open(path) as photo:
+        assert photo.size == (400, 300)
+    assert (settings.system, settings.surface.resolution, settings.surface.smoothing) == ("pebble", 77, 3)
+    assert settings.cutout.method is CutoutMethod.MASK
+    with Image.open(settings.cutout.mask_path) as mask:
+        opaque = np.array(mask) > 127
+    assert opaque.shape == (300, 400)
+    rows, columns = np.nonzero(opaque)
+    assert (columns.min(), columns.max() + 1, rows.min(), rows.max() + 1) == (40, 150, 50, 270)
+    assert again != made
+    assert again.name.startswith("ball")
+    assert max(again.dimensions) == pytest.approx(0.4, rel=1e-4)
+
+
+def test_results_stand_side_by_side(again, made):
+    assert results_of_same_photo(made) == [made, again]
+    bpy.context.view_layer.update()
+    assert made.location.x == 0
+    assert again.location.x == pytest.approx(0.5)
+    assert again.location.y == made.location.y
+
+
+def test_one_is_kept_in_its_place_and_the_others_go(again, made, counts):
+    again_name = again.name
+    bpy.context.view_layer.objects.active = again
+    bpy.ops.ed.undo_push(message="before")
+    assert bpy.ops.image_to_3d.keep("EXEC_DEFAULT", True) == {"FINISHED"}
+    assert [item.name for item in bpy.data.objects if item.type == "MESH"] == [again_name]
+    assert sum(item.type == "CAMERA" for item in bpy.data.objects) == 1
+    assert len(bpy.data.collections) == 1
+    assert tuple(bpy.data.objects[again_name].location) == (0, 0, 0)
+    bpy.ops.ed.undo()
+    assert sum(item.type == "MESH" for item in bpy.data.objects) == 2
+
+
+def test_other_photos_are_left_alone(again, made, reconstruction, photo_path):
+    other = bpy.data.objects[build(bpy.context, reconstruction, photo_path, Settings(), size=0.4).object]
+    bpy.context.view_layer.objects.active = made
+    bpy.ops.image_to_3d.keep()
+    assert other.name in bpy.data.objects
+    with pytest.raises(RuntimeError, match="only result of its photo"):
+        bpy.ops.image_to_3d.line_up()
+
+
+def test_a_photo_that_is_gone_is_told(made):
+    made.children[0].data.background_images.clear()
+    with pytest.raises(RuntimeError, match="is not in this file any more"):
+        bpy.ops.image_to_3d.reconstruct_again()
+
+
+def test_the_whole_mask_of_a_window_that_reaches_beyond_the_photo():
+    cutout = np.full((8, 8, 4), 255, np.uint8)
+    mask = whole_mask(cutout, Window(centre_x=5, centre_y=10, half_size=10, photo_width=30, photo_height=16))
+    assert mask.shape == (16, 30)
+    assert (mask[:, :15] == 255).all()
+    assert (mask[:, 15:] == 0).all()
