@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
 APART = {"triposr"}
-"""Scripts that need arguments, such as where somebody's code is; ``make bench`` leaves them and their sections alone."""
+"""Scripts that need arguments, such as where somebody's code is; ``make bench`` leaves their sections alone."""
 
 
 def processor() -> str:
