@@ -11,6 +11,7 @@ MODULES = (
     "operators",
     "panels",
     "adjustments",
+    "translations",
     "engine",
     "models",
     "cli",

@@ -2,6 +2,7 @@
 """The tab "Image to 3D" in the 3D viewport's sidebar."""
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
 from ..cutout_preview import PREVIEW
 from ..engine import ENGINE
@@ -43,7 +44,7 @@ class IMAGE_TO_3D_PT_main(SidebarPanel, bpy.types.Panel):
         column.prop(settings, "size")
         status = context.window_manager.image_to_3d
         if status.is_running:
-            layout.progress(factor=status.fraction, text=f"{status.stage}  {status.fraction:.0%}")
+            layout.progress(factor=status.fraction, text=f"{iface_(status.stage)}  {status.fraction:.0%}")
             layout.operator("image_to_3d.cancel", icon="X")
         else:
             button = layout.row()
