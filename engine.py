@@ -7,13 +7,14 @@ quitting all go through ``shutdown``, so that no worker process and no half-made
 
 import atexit
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import bpy
 from bpy.app.handlers import persistent
 
+from .background import BACKGROUND
 from .compat import exit_handlers, library_folders, module_folder
 from .inference.errors import Cancelled, ReconstructionError, WorkerError
 from .inference.monitor import Stage
@@ -32,7 +33,8 @@ STAGE_SHARES = {
     Stage.UNWRAP: 0.15,
     Stage.BAKE: 0.30,
 }
-"""Rough share of the whole time each stage takes on a CPU at Standard quality, for one bar over all of them."""
+"""Rough share of the whole time each stage takes on a CPU at Standard quality, for one bar over all of them; tasks with
+other stages have ``stage_shares`` of their own."""
 
 
 class Task(Protocol[ResultT_contra]):
@@ -68,6 +70,7 @@ class Engine:
         self.on_end: Callable[[], None] | None = None
         self._host: Host | None = None
         self._launch: Launch | None = None
+        self._shares: Mapping[str, float] = STAGE_SHARES
 
     @property
     def is_busy(self) -> bool:
@@ -80,7 +83,7 @@ class Engine:
         if self.job is None:
             return 0.0
         total = 0.0
-        for stage, share in STAGE_SHARES.items():
+        for stage, share in self._shares.items():
             if stage == self.job.stage:
                 return min(total + share * self.job.fraction, 1.0)
             total += share
@@ -103,6 +106,7 @@ class Engine:
         if self._host is None or launch != self._launch:
             self.shutdown()
             self._host, self._launch = Host(launch), launch
+        self._shares = getattr(task, "stage_shares", STAGE_SHARES)
         self.job = task.begin(self._host)
         self.is_quiet = is_quiet
         return self.job
@@ -147,8 +151,9 @@ class Engine:
             self.job.cancel()
 
     def shutdown(self) -> None:
-        """End the worker process at once, with whatever it is doing."""
+        """End the worker processes at once, with whatever they are doing."""
         self._release()
+        BACKGROUND.shutdown()
         if self._host is not None:
             self._host.shutdown()
         self._host = self._launch = None

@@ -13,6 +13,7 @@ from .inference.pipeline import RESOLUTION_RANGE
 from .inference.systems import get_system, system_ids
 from .models import MODELS, models_folder
 from .options import DEFAULT_QUALITY, QUALITIES, TEXTURE_SIZES
+from .retopology_properties import ImageTo3DRetopology
 from .scene.camera import matched_camera, photo_fade, set_photo_fade
 
 DEFAULT = QUALITIES[DEFAULT_QUALITY]
@@ -128,6 +129,9 @@ class ImageTo3DSettings(bpy.types.PropertyGroup):
     target_faces: IntProperty(**TARGET_FACES_TEXTS, default=0, min=0, soft_max=200_000)
     photo_strength: FloatProperty(**PHOTO_STRENGTH_TEXTS, default=1.0, min=0.0, max=1.0, subtype="FACTOR")
     size: FloatProperty(**SIZE_TEXTS, default=1.0, min=0.001, soft_min=0.01, soft_max=100.0, subtype="DISTANCE")
+    retopology: PointerProperty(
+        name="Retopology", description="Low-poly mesh, and baking to it", type=ImageTo3DRetopology
+    )
 
 
 def _adjustable(name: str) -> dict[str, Any]:

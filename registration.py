@@ -5,6 +5,7 @@ from importlib import import_module
 
 MODULES = (
     "preferences",
+    "retopology_properties",
     "properties",
     "cutout_preview",
     "cutout_overlay",

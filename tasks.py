@@ -9,15 +9,13 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from .inference.bake import Maps, UVMesh
 from .inference.code import Code
 from .inference.cutout import CutoutSettings
 from .inference.errors import OutputError
 from .inference.pipeline import Reconstruction, Settings
 from .inference.surface import Surface
 from .jobs import Host, Job
-from .scene.build import Built, all_or_nothing, build, rebuild
-from .scene.material import create_material
+from .scene.build import Built, build, rebuild
 from .scene.mesh import count_islands
 from .scene.preview import end_previews, show_preview
 
@@ -169,32 +167,6 @@ class CutOutTask:
     def finish(self, _context: bpy.types.Context, result: NDArray[np.uint8]) -> None:
         """Keep the picture; the operator shows it."""
         self.pixels = result
-
-
-class BakeTask:
-    """The maps of a stored code for a mesh of the artist's own, as its new material.
-
-    Attributes:
-        target: name of the mesh object; a name, because the artist goes on working meanwhile.
-    """
-
-    def __init__(self, target: str, code: Code, mesh: UVMesh, settings: Settings) -> None:
-        self.target = target
-        self.code = code
-        self.mesh = mesh
-        self.settings = settings
-
-    def begin(self, host: Host) -> Job[Maps]:
-        """Send code and mesh."""
-        return host.bake_again(self.code, self.mesh, self.settings)
-
-    def finish(self, _context: bpy.types.Context, result: Maps) -> None:
-        """Give the mesh a new material; its old ones leave the mesh but not the file."""
-        target = existing(self.target)
-        with all_or_nothing():
-            material = create_material(self.target, result)
-        target.data.materials.clear()
-        target.data.materials.append(material)
 
 
 def existing(name: str) -> bpy.types.Object:

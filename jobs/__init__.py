@@ -13,8 +13,18 @@ How it is used::
 Paths, settings and results are the engine's own types.
 """
 
+from .composite import CompositeJob, JobChain, JobLadder
 from .host import Host
 from .job import Job, JobState
 from .launch import Launch, launch_from_interpreter
 
-__all__ = ["Host", "Job", "JobState", "Launch", "launch_from_interpreter"]
+__all__ = [
+    "CompositeJob",
+    "Host",
+    "Job",
+    "JobChain",
+    "JobLadder",
+    "JobState",
+    "Launch",
+    "launch_from_interpreter",
+]

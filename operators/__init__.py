@@ -3,6 +3,7 @@
 
 from . import (
     adjust,
+    auto_retopology,
     bake,
     camera,
     cancel,
@@ -12,11 +13,27 @@ from . import (
     edit_cutout,
     export_asset,
     models,
+    prepare_retopology,
     reconstruct,
     transform,
 )
 
-MODULES = (cancel, cutout, edit_cutout, reconstruct, compare, adjust, transform, bake, camera, export_asset, models, diagnostics)
+MODULES = (
+    cancel,
+    cutout,
+    edit_cutout,
+    reconstruct,
+    compare,
+    adjust,
+    transform,
+    prepare_retopology,
+    auto_retopology,
+    bake,
+    camera,
+    export_asset,
+    models,
+    diagnostics,
+)
 
 
 def register() -> None:

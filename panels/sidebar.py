@@ -91,22 +91,6 @@ class IMAGE_TO_3D_PT_result(SidebarPanel, bpy.types.Panel):
             _draw_shading(self.layout, context)
 
 
-class IMAGE_TO_3D_PT_bake(SidebarPanel, bpy.types.Panel):
-    """Colours for the artist's own mesh."""
-
-    bl_idname = "IMAGE_TO_3D_PT_bake"
-    bl_parent_id = "IMAGE_TO_3D_PT_main"
-    bl_label = "Retopology"
-    bl_options = {"DEFAULT_CLOSED"}
-
-    def draw(self, context: bpy.types.Context) -> None:
-        """How to choose the two objects, and the button."""
-        column = self.layout.column(align=True)
-        for line in wrap("Select the reconstructed object, then your own mesh with UVs.", context):
-            column.label(text=line)
-        self.layout.operator("image_to_3d.bake", icon="RENDER_STILL")
-
-
 def _draw_cutout(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
     column = layout.column()
     column.use_property_split = True
@@ -164,5 +148,5 @@ def _draw_shading(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
 
 
 register, unregister = bpy.utils.register_classes_factory(
-    (IMAGE_TO_3D_PT_main, IMAGE_TO_3D_PT_detail, IMAGE_TO_3D_PT_result, IMAGE_TO_3D_PT_bake)
+    (IMAGE_TO_3D_PT_main, IMAGE_TO_3D_PT_detail, IMAGE_TO_3D_PT_result)
 )

@@ -5,13 +5,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import bpy
+import numpy as np
+from numpy.typing import NDArray
 
 from ..inference.monitor import RetopologyStage
 from ..inference.tasks import Context, Task
-from ..inference.unwrap import unwrap
 from .detail_bake import DetailMaps, DetailSettings, bake_detail
 from .polygons import Polygons
 from .remesh import Remeshed, RemeshSettings, remesh
+from .unwrapping import unwrapped
 
 RUNS_NETWORKS = False
 """Tells ``inference/service.py`` to leave ONNX Runtime alone."""
@@ -28,12 +30,22 @@ class Remesh:
         """Raises what ``remesh`` raises."""
         _empty_file()
         made = remesh(self.high, self.settings, context.monitor)
-        faces = made.polygons.uniform_faces
-        if faces is None:
-            return made
         with context.monitor.stage(RetopologyStage.UNWRAP):
-            uvs = unwrap(made.polygons.vertices, faces, context.monitor).reshape(-1, 2)
+            uvs = unwrapped(made.polygons, context.monitor)
         return replace(made, polygons=replace(made.polygons, uvs=uvs))
+
+
+@dataclass(frozen=True)
+class Unwrap:
+    """UVs for a mesh of any faces."""
+
+    polygons: Polygons
+
+    def run(self, context: Context) -> NDArray[np.float32]:
+        """(c, 2) for each corner, within the unit square, without overlap."""
+        _empty_file()
+        with context.monitor.stage(RetopologyStage.UNWRAP):
+            return unwrapped(self.polygons, context.monitor)
 
 
 @dataclass(frozen=True)
@@ -55,5 +67,5 @@ def _empty_file() -> None:
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
 
 
-TASKS: dict[str, type[Task[Any]]] = {task.__name__: task for task in (Remesh, BakeDetail)}
+TASKS: dict[str, type[Task[Any]]] = {task.__name__: task for task in (Remesh, Unwrap, BakeDetail)}
 """By class name, as messages name them."""

@@ -18,11 +18,15 @@ from ..inference.errors import SettingsError
 from ..inference.monitor import Monitor, RetopologyStage
 from .mesh_check import triangle_tree
 from .polygons import Polygons, fill_mesh
+from .symmetry import spread_samples
 
 Floats = NDArray[np.floating[Any]]
 
 CAGE_SLACK = 1.25
 """The cage is this much farther out than the farthest place measured: between the samples it may be farther still."""
+
+RAYS = 20_000
+"""By which distances are measured."""
 
 CAGE_QUANTILE = 0.999
 """Of the distances measured; the last few are rays that pass a rim and meet what is behind."""
@@ -147,7 +151,7 @@ class _Rays:
 
 
 def _ray_starts(low: Polygons) -> tuple[Floats, Floats]:
-    """Points (n, 3) spread over each triangle, and the interpolated shading normals there (n, 3)."""
+    """Points (n, 3) spread evenly over the surface, and the interpolated shading normals there (n, 3)."""
     corners = low.triangle_corners
     places = low.vertices[low.corners[corners]].astype(np.float64)
     if low.normals is None:
@@ -155,10 +159,9 @@ def _ray_starts(low: Polygons) -> tuple[Floats, Floats]:
         normals = np.repeat(across[:, None], 3, axis=1)
     else:
         normals = low.normals[corners].astype(np.float64)
-    weights = np.array([[1, 1, 1], [4, 1, 1], [1, 4, 1], [1, 1, 4]], np.float64)
-    weights /= weights.sum(axis=1, keepdims=True)
-    points = np.einsum("wk,tkx->twx", weights, places).reshape(-1, 3)
-    normals = np.einsum("wk,tkx->twx", weights, normals).reshape(-1, 3)
+    triangle, weights = spread_samples(places, RAYS)
+    points = np.einsum("nk,nkx->nx", weights, places[triangle])
+    normals = np.einsum("nk,nkx->nx", weights, normals[triangle])
     return points, normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-30)
 
 

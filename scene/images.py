@@ -13,6 +13,7 @@ from PIL import Image
 from ..inference.errors import PhotoError
 from ..inference.monitor import Monitor
 from ..inference.photo import load_photo
+from .png import encode_png
 
 NATIVE_MODES = {"JPEG": ("L", "RGB"), "PNG": ("L", "LA", "RGB", "RGBA"), "WEBP": ("RGB", "RGBA")}
 """Pillow's formats, and modes of them, that Blender decodes to the same picture as Pillow."""
@@ -21,7 +22,7 @@ ORIENTATION_TAG = 0x0112
 """EXIF orientation (Exif 2.3, table 4); Blender ignores it."""
 
 
-def create_map(name: str, pixels: NDArray[np.uint8], *, is_color: bool) -> bpy.types.Image:
+def create_map(name: str, pixels: NDArray[np.uint8] | NDArray[np.uint16], *, is_color: bool) -> bpy.types.Image:
     """A baked map as a packed PNG.
 
     The file is encoded here and handed over whole: setting float pixels and packing them costs Blender four times the
@@ -29,14 +30,20 @@ def create_map(name: str, pixels: NDArray[np.uint8], *, is_color: bool) -> bpy.t
 
     Args:
         name: of the data-block.
-        pixels: (size, size, 3) or (size, size) uint8, row 0 at v = 0.
+        pixels: (size, size, 3) or (size, size), uint8 or uint16, row 0 at v = 0.
         is_color: sRGB colours, otherwise plain data.
     """
-    buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels[::-1])).save(buffer, "PNG", compress_level=1, compress_type=zlib.Z_RLE)
-    image = create_packed(name, buffer.getvalue(), f"//textures/{name}.png")
+    image = create_packed(name, _encoded_map(pixels[::-1]), f"//textures/{name}.png")
     image.colorspace_settings.name = "sRGB" if is_color else "Non-Color"
     return image
+
+
+def _encoded_map(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
+    if pixels.dtype == np.uint16:
+        return encode_png(pixels)
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "PNG", compress_level=1, compress_type=zlib.Z_RLE)
+    return buffer.getvalue()
 
 
 def create_photo(path: Path) -> bpy.types.Image:

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from mathutils import Vector
 from mathutils.bvhtree import BVHTree
 from numpy.typing import NDArray
 
 from .polygons import Polygons
-from .symmetry import surface_samples
+from .symmetry import spread_samples, surface_samples
 
 Floats = NDArray[np.floating[Any]]
 
@@ -33,7 +34,8 @@ class MeshCheck:
         folds: faces that look the other way than the high-poly below them.
         open_edges: edges with one face.
         knotted_edges: edges with more than two faces, or with two that run the same way.
-        mean_distance, largest_distance: between the surfaces, the worse of both directions.
+        mean_distance, largest_distance: between the surfaces, the worse of both directions; parts of the high-poly
+            inside others do not count.
     """
 
     vertices: int
@@ -64,7 +66,8 @@ def check_mesh(low: Polygons, high: Polygons, high_tree: BVHTree | None = None) 
     high_tree = high_tree or triangle_tree(high)
     size = float(np.ptp(high.vertices, axis=0).max())
     forth = nearest_distances(high_tree, surface_samples(low.vertices, low.triangles, SAMPLES))
-    back = nearest_distances(triangle_tree(low), surface_samples(high.vertices, high.triangles, SAMPLES))
+    outer = _not_inside(high, high_tree, size)
+    back = nearest_distances(triangle_tree(low), outer) if len(outer) else forth
     edges, uses, same_way = _edges(low)
     valence = np.bincount(edges.ravel(), minlength=len(low.vertices))
     inside = np.ones(len(low.vertices), bool)
@@ -82,6 +85,25 @@ def check_mesh(low: Polygons, high: Polygons, high_tree: BVHTree | None = None) 
         mean_distance=float(max(forth.mean(), back.mean())) / size,
         largest_distance=float(max(forth.max(), back.max())) / size,
     )
+
+
+def _not_inside(high: Polygons, tree: BVHTree, size: float) -> Floats:
+    """Points (n, 3) of the high-poly's surface, but not those inside another part of it, which no low-poly needs.
+
+    Seen from there along the normal, the next surface shows its back.
+    """
+    places = high.vertices[high.triangles].astype(np.float64)
+    triangle, weights = spread_samples(places, SAMPLES)
+    points = np.einsum("nk,nkx->nx", weights, places[triangle])
+    normals = np.cross(places[:, 1] - places[:, 0], places[:, 2] - places[:, 0])[triangle]
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-30)
+    seen = np.ones(len(points), bool)
+    for index, (start, normal) in enumerate(
+        zip((points + 1e-4 * size * normals).tolist(), map(Vector, normals), strict=True)
+    ):
+        place, facing, _, _ = tree.ray_cast(start, normal)
+        seen[index] = place is None or facing.dot(normal) < 0.0
+    return points[seen]
 
 
 def triangle_tree(polygons: Polygons) -> BVHTree:

@@ -21,6 +21,7 @@ class Polygons:
         starts: (m,) int32, the first corner of each face.
         uvs: (c, 2) float32 for each corner, or None.
         normals: (c, 3) float32, the shading normal at each corner, or None.
+        tessellation: (t, 3) int32, the corners of each triangle as Blender cuts the faces, or None: cut as fans.
     """
 
     vertices: NDArray[np.float32]
@@ -28,6 +29,7 @@ class Polygons:
     starts: NDArray[np.int32]
     uvs: NDArray[np.float32] | None = None
     normals: NDArray[np.float32] | None = None
+    tessellation: NDArray[np.int32] | None = None
 
     @classmethod
     def of_faces(cls, vertices: Floats, faces: NDArray[np.integer[Any]]) -> Self:
@@ -42,12 +44,14 @@ class Polygons:
 
     @property
     def triangles(self) -> NDArray[np.int32]:
-        """(t, 3) int32 vertices, each face as a fan."""
+        """(t, 3) int32 vertices."""
         return self.corners[self.triangle_corners]
 
     @property
     def triangle_corners(self) -> NDArray[np.int32]:
-        """(t, 3) int32 indices of corners, each face as a fan; concave faces of many corners only roughly."""
+        """(t, 3) int32 indices of corners."""
+        if self.tessellation is not None:
+            return self.tessellation
         sizes = self.sizes
         counts = sizes - 2
         face = np.repeat(np.arange(len(sizes)), counts)
@@ -65,7 +69,17 @@ class Polygons:
 
     def moved(self, vertices: Floats) -> Self:
         """The same faces on other vertices (n, 3), without shading normals."""
-        return replace(self, vertices=np.ascontiguousarray(vertices, np.float32), normals=None)
+        return replace(self, vertices=np.ascontiguousarray(vertices, np.float32), normals=None, tessellation=None)
+
+    def transformed(self, matrix: Floats) -> Self:
+        """Moved by an affine map (4, 4) that does not mirror, shading normals and all."""
+        vertices = self.vertices @ matrix[:3, :3].T + matrix[:3, 3]
+        normals = self.normals
+        if normals is not None:
+            normals = normals @ np.linalg.inv(matrix[:3, :3])
+            normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-30)
+            normals = normals.astype(np.float32)
+        return replace(self, vertices=vertices.astype(np.float32), normals=normals)
 
 
 def read_polygons(mesh: bpy.types.Mesh, *, with_shading: bool = False) -> Polygons:
@@ -73,7 +87,7 @@ def read_polygons(mesh: bpy.types.Mesh, *, with_shading: bool = False) -> Polygo
 
     Args:
         mesh: a data-block, or the temporary mesh of an evaluated object.
-        with_shading: read UVs, if there are any, and shading normals too.
+        with_shading: read UVs, if there are any, shading normals and triangulation too.
     """
     vertices = np.empty(len(mesh.vertices) * 3, np.float32)
     mesh.vertices.foreach_get("co", vertices)
@@ -81,8 +95,12 @@ def read_polygons(mesh: bpy.types.Mesh, *, with_shading: bool = False) -> Polygo
     mesh.loops.foreach_get("vertex_index", corners)
     starts = np.empty(len(mesh.polygons), np.int32)
     mesh.polygons.foreach_get("loop_start", starts)
-    uvs = normals = None
+    uvs = normals = tessellation = None
     if with_shading:
+        mesh.calc_loop_triangles()
+        tessellation = np.empty(len(mesh.loop_triangles) * 3, np.int32)
+        mesh.loop_triangles.foreach_get("loops", tessellation)
+        tessellation = tessellation.reshape(-1, 3)
         normals = np.empty(len(corners) * 3, np.float32)
         mesh.corner_normals.foreach_get("vector", normals)
         normals = normals.reshape(-1, 3)
@@ -90,7 +108,7 @@ def read_polygons(mesh: bpy.types.Mesh, *, with_shading: bool = False) -> Polygo
             uvs = np.empty(len(corners) * 2, np.float32)
             mesh.uv_layers.active.uv.foreach_get("vector", uvs)
             uvs = uvs.reshape(-1, 2)
-    return Polygons(vertices.reshape(-1, 3), corners, starts, uvs, normals)
+    return Polygons(vertices.reshape(-1, 3), corners, starts, uvs, normals, tessellation)
 
 
 def read_evaluated(target: bpy.types.Object, depsgraph: bpy.types.Depsgraph, **options: bool) -> Polygons:

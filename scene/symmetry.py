@@ -91,18 +91,24 @@ def find_symmetry(polygons: Polygons) -> Symmetry:
     return Symmetry(normal, found.offset, error(angle, shift, points))
 
 
-def surface_samples(vertices: Floats, triangles: NDArray[np.integer[Any]], count: int, seed: int = 0) -> Floats:
-    """``count`` points (count, 3) spread evenly over the area of triangles (t, 3); the same for the same seed."""
-    rng = np.random.default_rng(seed)
-    a, b, c = (vertices[triangles[:, corner]].astype(np.float64) for corner in range(3))
-    areas = np.linalg.norm(np.cross(b - a, c - a), axis=1)
-    total = np.cumsum(areas)
+def surface_samples(vertices: Floats, triangles: NDArray[np.integer[Any]], count: int) -> Floats:
+    """``count`` points (count, 3) float64 spread evenly over the area of triangles (t, 3); always the same."""
+    places = vertices[triangles].astype(np.float64)
+    triangle, weights = spread_samples(places, count)
+    return np.einsum("nk,nkx->nx", weights, places[triangle])
+
+
+def spread_samples(places: Floats, count: int) -> tuple[NDArray[np.int64], Floats]:
+    """Triangle (count,) and barycentric coordinates (count, 3) of points spread evenly over triangles (t, 3, 3)."""
+    rng = np.random.default_rng(0)
+    across = np.cross(places[:, 1] - places[:, 0], places[:, 2] - places[:, 0])
+    total = np.cumsum(np.linalg.norm(across, axis=1))
     # Evenly spaced along the summed areas with one random shift: less clumping than independent draws.
-    chosen = np.searchsorted(total, (np.arange(count) + rng.random()) / count * total[-1])
-    u, v = rng.random((2, count, 1))
+    triangle = np.searchsorted(total, (np.arange(count) + rng.random()) / count * total[-1])
+    u, v = rng.random((2, count))
     over = (u + v) > 1.0
     u, v = np.where(over, 1.0 - u, u), np.where(over, 1.0 - v, v)
-    return a[chosen] + u * (b - a)[chosen] + v * (c - a)[chosen]
+    return np.minimum(triangle, len(places) - 1), np.stack([1.0 - u - v, u, v], axis=1)
 
 
 def _weighted_middle(vertices: Floats, triangles: NDArray[np.integer[Any]]) -> Floats:

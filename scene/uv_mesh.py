@@ -1,52 +1,53 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An artist's own mesh, as the engine bakes onto it."""
 
-import bpy
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from ..inference.bake import UVMesh
 from ..inference.errors import SettingsError
+from ..inference.raster import rasterize
 from .placement import Placement
+from .polygons import Polygons
+
+FARTHEST_UV = 16.0
+"""UVs farther out are damaged."""
 
 
-def read_uv_mesh(
-    target: bpy.types.Object, source: bpy.types.Object, placement: Placement, depsgraph: bpy.types.Depsgraph
-) -> UVMesh:
-    """Triangles and UVs of a mesh object as it looks, modifiers included, in the object frame of another.
+def uv_mesh(polygons: Polygons, to_source: NDArray[np.floating[Any]], placement: Placement) -> UVMesh:
+    """Triangles and UVs in the object frame of a reconstructed object.
 
     Args:
-        target: has an active UV map.
-        source: the reconstructed object; where it stands in the world is where its object frame is.
-        placement: of the source.
-        depsgraph: evaluated.
+        polygons: with UVs.
+        to_source: (4, 4) from their coordinates to the reconstructed object's local ones.
+        placement: of the reconstructed object.
 
     Raises:
-        SettingsError: the mesh has no faces or no UV map, or the source is scaled to nothing.
+        SettingsError: there are no UVs.
     """
-    evaluated = target.evaluated_get(depsgraph)
-    mesh = evaluated.to_mesh()
-    try:
-        layer = mesh.uv_layers.active
-        if layer is None or not mesh.polygons:
-            raise SettingsError(f"'{target.name}' has no UV map to bake to.", "Unwrap it first (U in Edit Mode).")
-        mesh.calc_loop_triangles()
-        vertices = np.empty(len(mesh.vertices) * 3, np.float32)
-        mesh.vertices.foreach_get("co", vertices)
-        triangles = np.empty(len(mesh.loop_triangles) * 3, np.int32)
-        mesh.loop_triangles.foreach_get("vertices", triangles)
-        corners = np.empty(len(mesh.loop_triangles) * 3, np.int32)
-        mesh.loop_triangles.foreach_get("loops", corners)
-        uvs = np.empty(len(mesh.loops) * 2, np.float32)
-        layer.uv.foreach_get("vector", uvs)
-    finally:
-        evaluated.to_mesh_clear()
-    try:
-        to_source = np.array(source.matrix_world.inverted() @ target.matrix_world)
-    except ValueError as error:
-        raise SettingsError(f"'{source.name}' is scaled to nothing.", "Give it a scale other than 0.") from error
-    local = vertices.reshape(-1, 3) @ to_source[:3, :3].T + to_source[:3, 3]
+    if polygons.uvs is None:
+        raise SettingsError("The mesh has no UV map to bake to.", "Unwrap it first (U in Edit Mode).")
+    local = polygons.vertices @ to_source[:3, :3].T + to_source[:3, 3]
     return UVMesh(
         placement.to_object_frame(local).astype(np.float32),
-        triangles.reshape(-1, 3),
-        uvs.reshape(-1, 2)[corners].reshape(-1, 3, 2),
+        polygons.triangles,
+        polygons.uvs[polygons.triangle_corners],
     )
+
+
+def uv_overlap(polygons: Polygons, size: int = 512) -> float:
+    """Share of the UVs, in texels of a map of ``size``, that lie over others or outside the square; 1 without UVs."""
+    if polygons.uvs is None:
+        return 1.0
+    corners = polygons.uvs[polygons.triangle_corners].astype(np.float64)
+    if not np.isfinite(corners).all() or np.abs(corners).max() > FARTHEST_UV:
+        return 1.0
+    covered = np.zeros(size * size, bool)
+    painted = 0
+    for part in rasterize(corners * size - 0.5):
+        inside = (part.x >= 0) & (part.x < size) & (part.y >= 0) & (part.y < size)
+        covered[part.y[inside] * size + part.x[inside]] = True
+        painted += len(part.x)
+    return 1.0 - np.count_nonzero(covered) / painted if painted else 1.0

@@ -38,7 +38,7 @@ class FakeJob:
     def __init__(self, states, result=None, error=None):
         self._states = list(states)
         self.state = JobState.RUNNING
-        self.stage, self.fraction = Stage.ENCODE, 0.5
+        self.stage, self.fraction, self.warnings = Stage.ENCODE, 0.5, []
         self.result, self.error, self.diagnostics = result, error, ""
 
     def poll(self):

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from image_to_3d import api, engine
 from image_to_3d.engine import ENGINE
-from image_to_3d.inference.bake import Maps
 from image_to_3d.inference.cutout import CutoutMethod
 from image_to_3d.inference.errors import PhotoError, WorkerError
 from image_to_3d.jobs import JobState
@@ -313,47 +312,6 @@ def test_looking_through_the_photos_camera(host, done, photo_path):
     assert bpy.ops.image_to_3d.view_camera() == {"FINISHED"}
     assert bpy.context.scene.camera.name == ENGINE.summary.camera
     assert bpy.context.scene.render.resolution_x == 400
-
-
-class TestBake:
-    @pytest.fixture
-    def own_mesh(self, host, done, photo_path):
-        """A plane of the artist's, standing where the reconstructed box is, turned and scaled as an object."""
-        host.jobs = [done()]
-        bpy.ops.image_to_3d.reconstruct(filepath=str(photo_path), size=0.4)
-        source = bpy.data.objects["ball"]
-        source.location = (1, 0, 0)
-        mesh = bpy.data.meshes.new("own")
-        mesh.from_pydata([(0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0)], [], [(0, 1, 2, 3)])
-        target = bpy.data.objects.new("own", mesh)
-        target.location, target.scale = (1, 0, 0.16), (0.1, 0.1, 0.1)
-        bpy.context.scene.collection.objects.link(target)
-        target.select_set(True)
-        bpy.context.view_layer.objects.active = target
-        return target
-
-    def test_it_says_what_is_missing(self, own_mesh):
-        with pytest.raises(RuntimeError, match="no mesh with a UV map"):
-            bpy.ops.image_to_3d.bake()
-        own_mesh.data.uv_layers.new()
-        bpy.data.objects["ball"].select_set(False)
-        with pytest.raises(RuntimeError, match="No selected object was reconstructed"):
-            bpy.ops.image_to_3d.bake()
-
-    def test_the_mesh_reaches_the_engine_in_the_object_frame_and_gets_the_maps(self, own_mesh, host, fake_job):
-        own_mesh.data.uv_layers.new()
-        maps = Maps(np.full((8, 8, 3), 99, np.uint8), roughness=0.5, metallic=0.0, coverage=1.0)
-        host.jobs = [fake_job([JobState.DONE], result=maps)]
-        assert bpy.ops.image_to_3d.bake() == {"FINISHED"}
-        code, mesh, settings = host.asked[-1]
-        assert code.provenance["photo_name"] == "ball"
-        assert settings.bake.texture_size == 2048
-        # The box's centre in the object frame is (0.1, -0.05, 0.02); 0.4 units of world are 1 of the object frame.
-        np.testing.assert_allclose(mesh.vertices[0], [0.1, -0.05, 0.02], atol=1e-5)
-        np.testing.assert_allclose(mesh.vertices[2], [0.35, 0.2, 0.02], atol=1e-5)
-        assert mesh.triangles.shape == (2, 3)
-        np.testing.assert_allclose(mesh.uvs, mesh.vertices[mesh.triangles][..., :2] * 4 - [0.4, -0.2], atol=1e-5)
-        assert own_mesh.active_material.name == "own"
 
 
 def test_quality_and_details_agree(extension):

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An empty low-poly target over a locked high-poly, ready to model on."""
+
+import bpy
+from bpy.props import BoolProperty, FloatProperty
+
+from ..inference.errors import ReconstructionError
+from ..retopology_properties import SYMMETRY_TEXTS, TOLERANCE_TEXTS
+from ..scene.retopology import prepare, visible_others
+
+TOOL = "builtin.poly_build"
+
+
+class IMAGE_TO_3D_OT_prepare_retopology(bpy.types.Operator):
+    """Lock the active object as the high-poly and model an empty low-poly mesh over it, with snapping and shrinkwrap"""
+
+    bl_idname = "image_to_3d.prepare_retopology"
+    bl_label = "Prepare for Retopology"
+    bl_options = {"REGISTER", "UNDO"}
+
+    use_symmetry: BoolProperty(**SYMMETRY_TEXTS, default=True)
+    tolerance: FloatProperty(**TOLERANCE_TEXTS, default=0.02, min=0.0, max=0.2, subtype="FACTOR")
+    edit: BoolProperty(name="Start Modelling", description="Enter Edit Mode with the Poly Build tool", default=True)
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Grey without a mesh in Object Mode, and says so."""
+        if context.mode != "OBJECT" or context.object is None or context.object.type != "MESH":
+            cls.poll_message_set("Select the high-poly mesh in Object Mode")
+            return False
+        return True
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        """From the sidebar: with its settings."""
+        settings = context.scene.image_to_3d.retopology
+        self.use_symmetry, self.tolerance = settings.use_symmetry, settings.tolerance
+        return self.execute(context)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Prepare, then show the target."""
+        high = context.object
+        try:
+            prepared = prepare(context, high, self.tolerance, use_symmetry=self.use_symmetry)
+        except ReconstructionError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        low = bpy.data.objects[prepared.low]
+        others = visible_others(context, high, low)
+        if others:
+            self.report({"WARNING"}, f"Snapping also sees '{others[0]}': hide all meshes but the high-poly")
+        symmetric = "mirrored" if prepared.is_mirrored else "not mirrored"
+        self.report({"INFO"}, f"'{low.name}' is ready; symmetry error {prepared.symmetry.error:.1%}, {symmetric}")
+        _show(context, low)
+        if self.edit:
+            _start_modelling(context)
+        return {"FINISHED"}
+
+
+def _show(context: bpy.types.Context, low: bpy.types.Object) -> None:
+    """The retopology overlay where there is a viewport to set it in; otherwise the mesh is drawn in front."""
+    space = context.space_data
+    if space is not None and space.type == "VIEW_3D":
+        space.overlay.show_retopology = True
+    else:
+        low.show_in_front = True
+
+
+def _start_modelling(context: bpy.types.Context) -> None:
+    bpy.ops.object.mode_set(mode="EDIT")
+    context.scene.tool_settings.mesh_select_mode = (True, False, False)
+    if context.area is not None and context.area.type == "VIEW_3D":
+        bpy.ops.wm.tool_set_by_id(name=TOOL)
+
+
+register, unregister = bpy.utils.register_classes_factory((IMAGE_TO_3D_OT_prepare_retopology,))

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the Retopology panel sets; operators called by scripts take arguments of the same names instead."""
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty
+
+METHOD_ITEMS = (
+    ("QUADS", "Quads", "QuadriFlow: even quads that follow the shape; the mesh is healed by voxels first"),
+    ("DECIMATE", "Decimate", "Triangles, as few as the shape allows; keeps sharp edges and thin parts best"),
+    ("VOXEL", "Voxels", "A grid of quads, for sculpting on"),
+)
+GREEN_ITEMS = (
+    ("OPENGL", "OpenGL", "Green points up: Blender, glTF, Unity, Godot"),
+    ("DIRECTX", "DirectX", "Green points down: Unreal; the material turns it back for Blender"),
+)
+BIT_ITEMS = (
+    ("8", "8 bits", "Enough for most; smallest"),
+    ("16", "16 bits", "No steps on smooth, shiny surfaces; twice as large"),
+)
+
+METHOD_TEXTS = {"name": "Method", "description": "How the low-poly mesh is made"}
+FACES_TEXTS = {"name": "Faces", "description": "About how many faces the low-poly mesh gets"}
+SYMMETRY_TEXTS = {
+    "name": "Symmetry",
+    "description": "Mirror where the shape is symmetric within the tolerance, about any upright plane",
+}
+TOLERANCE_TEXTS = {
+    "name": "Tolerance",
+    "description": "How far the mirrored surface may lie from the surface, as a share of the object's longest side",
+}
+SHARP_TEXTS = {"name": "Keep Sharp Edges", "description": "Let edge loops follow sharp edges, at the cost of poles"}
+LEVELS_TEXTS = {
+    "name": "Levels of Detail",
+    "description": "Further meshes with ever fewer faces and the same UVs, so that one bake serves all",
+}
+RATIO_TEXTS = {"name": "Ratio", "description": "Faces of each level of detail against the one before"}
+NORMALS_TEXTS = {"name": "Normals", "description": "Bake the high-poly's shape into a normal map"}
+OCCLUSION_TEXTS = {
+    "name": "Ambient Occlusion",
+    "description": "Bake how open each place is; the longest step, in the high-poly's own Cycles rays",
+}
+SAMPLES_TEXTS = {"name": "Samples", "description": "Rays per texel of ambient occlusion; more give less grain"}
+CAGE_TEXTS = {
+    "name": "Cage",
+    "description": "Distance outside the low-poly from which rays are cast at the high-poly; 0 measures it",
+}
+MARGIN_TEXTS = {
+    "name": "Margin",
+    "description": "How far maps are spread beyond the UV islands, in pixels of a 1024 map; grows with the size",
+}
+GREEN_TEXTS = {"name": "Green Channel", "description": "The normal map's convention"}
+BITS_TEXTS = {"name": "Depth", "description": "Bits per channel of the normal map"}
+ORM_TEXTS = {
+    "name": "Pack ORM",
+    "description": "Occlusion, roughness and metallic as red, green and blue of one image",
+}
+REPLACE_TEXTS = {
+    "name": "Replace Material",
+    "description": "Materials that the mesh has leave it; they stay in the file",
+}
+UNWRAP_TEXTS = {"name": "New UV Map", "description": "Unwrap even if the mesh has UVs that can be baked to"}
+APPLY_TEXTS = {
+    "name": "Apply Modifiers",
+    "description": "Apply them where the mesh has to be unwrapped and they change its faces",
+}
+
+
+class ImageTo3DRetopology(bpy.types.PropertyGroup):
+    """Low-poly mesh, and baking to it."""
+
+    method: EnumProperty(**METHOD_TEXTS, items=METHOD_ITEMS)
+    faces: IntProperty(**FACES_TEXTS, default=5000, min=50, soft_max=50_000, max=500_000)
+    use_symmetry: BoolProperty(**SYMMETRY_TEXTS, default=True)
+    tolerance: FloatProperty(**TOLERANCE_TEXTS, default=0.02, min=0.0, max=0.2, subtype="FACTOR")
+    keep_sharp: BoolProperty(**SHARP_TEXTS)
+    levels: IntProperty(**LEVELS_TEXTS, default=0, min=0, max=6)
+    level_ratio: FloatProperty(**RATIO_TEXTS, default=0.5, min=0.05, max=0.95, subtype="FACTOR")
+    normals: BoolProperty(**NORMALS_TEXTS, default=True)
+    occlusion: BoolProperty(**OCCLUSION_TEXTS, default=True)
+    occlusion_samples: IntProperty(**SAMPLES_TEXTS, default=32, min=1, soft_max=256, max=4096)
+    cage: FloatProperty(**CAGE_TEXTS, default=0.0, min=0.0, subtype="DISTANCE")
+    margin: IntProperty(**MARGIN_TEXTS, default=8, min=0, max=64)
+    green: EnumProperty(**GREEN_TEXTS, items=GREEN_ITEMS)
+    bits: EnumProperty(**BITS_TEXTS, items=BIT_ITEMS)
+    pack_orm: BoolProperty(**ORM_TEXTS)
+
+
+register, unregister = bpy.utils.register_classes_factory((ImageTo3DRetopology,))
