@@ -3,7 +3,7 @@
 
     make pictures
 
-docs/images/: demo.png (photos and what becomes of them), uv_layout.png, sidebar.png and progress.png.
+docs/images/: demo.png and photos.jpg (photos and what becomes of them), uv_layout.png, sidebar.png and progress.png.
 """
 
 import importlib
@@ -15,6 +15,7 @@ import bpy
 from checkout import PACKAGE, ROOT, load_extension
 from fetch_wheels import locked_wheels
 from package import build
+from photo_sheet import draw_photos
 from PIL import Image, ImageOps
 from real_blender import NotPossibleHere, Window, real_blender_root, window
 from turntable import BACKGROUND, GAP, render_turntable, uv_layout
@@ -30,6 +31,7 @@ def main() -> int:
     """Make them all; exit code 1 and a sentence where this machine cannot have a window."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     draw_results()
+    draw_photos()
     try:
         root = real_blender_root()
     except NotPossibleHere as reason:

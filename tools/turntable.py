@@ -22,7 +22,14 @@ GAP = 16
 
 
 def render_turntable(target: bpy.types.Object, views: int = 8, size: int = 384, samples: int = 16) -> list[Image.Image]:
-    """Cycles renders on the CPU, all around at equal steps, beginning with the front (-Y).
+    """Cycles renders on the CPU, all around at equal steps, beginning with the front (-Y)."""
+    return render_sides(target, [(360 * number / views, 18) for number in range(views)], size, samples)
+
+
+def render_sides(
+    target: bpy.types.Object, sides: list[tuple[float, float]], size: int, samples: int
+) -> list[Image.Image]:
+    """Cycles renders on the CPU from some sides: turns from the front (-Y) and elevations, degrees.
 
     Works in a scene of its own that shares only the object; nothing of it stays.
     """
@@ -41,9 +48,8 @@ def render_turntable(target: bpy.types.Object, views: int = 8, size: int = 384, 
         distance = radius / math.sin(camera.data.angle / 2) * 1.02
         with tempfile.TemporaryDirectory() as folder:
             pictures = []
-            for number in range(views):
-                turn = 2 * math.pi * number / views
-                camera.location = centre + distance * _direction(turn - math.pi / 2, math.radians(18))
+            for number, (turn, elevation) in enumerate(sides):
+                camera.location = centre + distance * _direction(math.radians(turn - 90), math.radians(elevation))
                 camera.rotation_euler = (centre - camera.location).to_track_quat("-Z", "Y").to_euler()
                 scene.render.filepath = str(Path(folder) / f"{number}.png")
                 with _without_chatter():

@@ -4,12 +4,14 @@
 Runs the product's own road (encode, extract the surface, unwrap, bake) on objects that no training saw, and apart on
 scans that no training source contains. Beside Pebble stand the inflated silhouette and the best ellipsoid, so that a
 number means something. Writes ``figures.md`` (what it prints), ``figures.csv`` (each object) and a sheet of pictures
-for each set into ``--out``. ``training/measure`` says what is measured and how.
+for each set into ``--out``, and with ``--publish`` into ``docs/``. ``training/measure`` says what is measured and how.
 """
 
 import argparse
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -17,12 +19,19 @@ from inference.systems import pebble
 
 from .data.render import Renderer
 from .data.views import MAPS, RENDERED
-from .measure.judge import Verdict, judge
+from .measure.judge import Judge, Verdict
 from .measure.product import Product
 from .measure.results import groups, table, write_csv
-from .measure.sheets import sheet
+from .measure.sheets import best_median_worst, sheet
 from .measure.subjects import Subject, held_out, scans
 
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+HEAD = """# Pebble: figures
+
+Written by `make evaluate ARGS="{arguments}"`. [pebble.md](pebble.md#the-measure) says what they mean;
+[pebble_figures.csv](pebble_figures.csv) has each object. Means, medians in brackets.
+
+"""
 #: Categories with fewer objects are not listed in the table by category.
 LEAST_IN_CATEGORY = 3
 JPEG_QUALITY = 85
@@ -39,21 +48,37 @@ def subjects(args: argparse.Namespace) -> dict[str, Iterator[Subject]]:
 
 
 def measure(args: argparse.Namespace) -> dict[str, list[Verdict]]:
-    """Judge everything; tells each object as it is done."""
-    product = Product(args.network)
+    """Judge everything; tells each object as it is done, and draws the sheets."""
+    judge = Judge(Product(args.network), args.out / "baselines.json")
     renderer = None if args.quick else Renderer(RENDERED, MAPS)
     sets: dict[str, list[Verdict]] = {}
     for title, found in subjects(args).items():
         sets[title] = []
-        for subject in found:
-            verdict = judge(subject, product, renderer)
+        for number, subject in enumerate(found):
+            verdict = judge.shape(subject)
+            if renderer is not None:
+                verdict = replace(verdict, figures=verdict.figures | judge.baselines(subject))
+            if renderer is not None and number < args.textures:
+                verdict = judge.texture(verdict, renderer)
             sets[title].append(verdict)
             figures = verdict.figures["pebble"]
             shown = ", ".join(f"{name} {figures[name]:.3f}" for name in ("f@0.1", "f@0.05", "chamfer", "normals"))
             print(f"{title}, {subject.source}, {subject.name}: {shown}", flush=True)
         if renderer is not None and sets[title]:
-            sheet(renderer, sets[title], args.pictures).save(args.out / f"{title}.jpg", quality=JPEG_QUALITY)
+            chosen = best_median_worst(sets[title], args.pictures)
+            textured = {
+                rank: [v if v.textured else judge.texture(v, renderer) for v in group] for rank, group in chosen.items()
+            }
+            sheet(renderer, textured).save(args.out / f"{title}.jpg", quality=JPEG_QUALITY)
     return sets
+
+
+def publish(out: Path, titles: Iterable[str]) -> None:
+    """Copy what was written to where the model card links to it."""
+    shutil.copy(out / "figures.md", DOCS / "pebble_figures.md")
+    shutil.copy(out / "figures.csv", DOCS / "pebble_figures.csv")
+    for title in titles:
+        shutil.copy(out / f"{title}.jpg", DOCS / "images" / f"pebble_{title}.jpg")
 
 
 def report(sets: dict[str, list[Verdict]]) -> str:
@@ -75,16 +100,22 @@ def main() -> None:
     parser.add_argument("--scan-names", type=Path, help="text file that lists the scans to use")
     parser.add_argument("--splits", nargs="+", default=["test"], choices=["validation", "test"])
     parser.add_argument("--count", type=int, default=100, help="objects of each split; 0 for scans alone")
+    parser.add_argument("--textures", type=int, default=40, help="objects of each set whose texture is measured")
     parser.add_argument("--pictures", type=int, default=4, help="objects shown as best, as median and as worst")
     parser.add_argument("--quick", action="store_true", help="Pebble's shape only: no baselines, textures, pictures")
+    parser.add_argument("--publish", action="store_true", help="write into docs/, too")
     parser.add_argument("--out", type=Path, default=Path("build/evaluation"))
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     started = time.process_time()
     sets = measure(args)
     text = report(sets)
-    (args.out / "figures.md").write_text(text, encoding="utf-8")
+    # Where the data lies on this machine is nobody's business.
+    arguments = f"--splits {' '.join(args.splits)} --count {args.count} --scans FOLDER"
+    (args.out / "figures.md").write_text(HEAD.format(arguments=arguments) + text, encoding="utf-8")
     write_csv(args.out / "figures.csv", sets)
+    if args.publish:
+        publish(args.out, sets)
     print(text)
     print(f"{len(list(chain(*sets.values())))} objects, {time.process_time() - started:.0f} s of processor time")
 

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """All figures of one object: Pebble's, the inflated silhouette's, the ellipsoid's."""
 
-from dataclasses import dataclass
+import json
+import zlib
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,28 +38,52 @@ class Verdict:
     Attributes:
         subject: what was reconstructed.
         figures: by method, then by name.
-        textured: Pebble's mesh in the view frame, with its texture; None if it was not asked for.
-        alignment: lays it on the truth.
+        result: Pebble's.
+        alignment: lays Pebble's mesh on the truth.
+        textured: Pebble's mesh in the view frame, with its texture; None where it was not asked for.
     """
 
     subject: Subject
     figures: dict[str, Figures]
-    textured: Textured | None
+    result: Result
     alignment: Similarity
+    textured: Textured | None = None
 
 
-def judge(subject: Subject, product: Product, renderer: Renderer | None) -> Verdict:
-    """Reconstruct a subject and measure; without a renderer only Pebble's shape."""
-    result = product.reconstruct(subject)
-    shape, alignment = geometry(result.mesh, subject)
-    figures = {"pebble": shape | _product_figures(subject, product, result)}
-    if renderer is None:
-        return Verdict(subject, figures, None, alignment)
-    textured = product.texture(result)
-    figures["pebble"] |= texture_figures(subject, renderer, textured, alignment)
-    figures["inflated"] = geometry(inflated_silhouette(subject.mask > 127, subject.focal), subject)[0]
-    figures["ellipsoid"] = geometry(ellipsoid(subject.truth), subject)[0]
-    return Verdict(subject, figures, textured, alignment)
+class Judge:
+    """Reconstructs subjects and measures. What does not depend on the network is kept in a file from run to run."""
+
+    def __init__(self, product: Product, kept: Path) -> None:
+        self._product = product
+        self._kept = kept
+        self._baselines: dict[str, dict[str, Figures]] = json.loads(kept.read_text()) if kept.exists() else {}
+
+    def shape(self, subject: Subject) -> Verdict:
+        """Pebble's shape alone."""
+        result = self._product.reconstruct(subject)
+        figures, alignment = geometry(result.mesh, subject)
+        figures |= _product_figures(subject, self._product, result)
+        return Verdict(subject, {"pebble": figures}, result, alignment)
+
+    def baselines(self, subject: Subject) -> dict[str, Figures]:
+        """Figures of the inflated silhouette and of the ellipsoid."""
+        content = subject.arrays["signed"].tobytes() + subject.mask.tobytes()
+        key = f"{subject.source}/{subject.name}/{zlib.crc32(content):08x}"
+        if key not in self._baselines:
+            inflated = inflated_silhouette(subject.mask > 127, subject.focal)
+            self._baselines[key] = {
+                "inflated": geometry(inflated, subject)[0],
+                "ellipsoid": geometry(ellipsoid(subject.truth), subject)[0],
+            }
+            self._kept.write_text(json.dumps(self._baselines))
+        return self._baselines[key]
+
+    def texture(self, verdict: Verdict, renderer: Renderer) -> Verdict:
+        """The verdict with the texture's figures, and with the textured mesh for pictures."""
+        textured = self._product.texture(verdict.result)
+        found = texture_figures(verdict.subject, renderer, textured, verdict.alignment)
+        figures = verdict.figures | {"pebble": verdict.figures["pebble"] | found}
+        return replace(verdict, figures=figures, textured=textured)
 
 
 def geometry(predicted: TriangleMesh, subject: Subject) -> tuple[Figures, Similarity]:

@@ -51,7 +51,7 @@ def values_of(verdicts: Iterable[Verdict], method: str, name: str) -> np.ndarray
 
 
 def table(sets: dict[str, list[Verdict]]) -> str:
-    """Markdown: figures down, sets and methods across; mean (median)."""
+    """Markdown: figures down, sets and methods across; mean (median) over the objects that have the figure."""
     columns = [
         (title, method)
         for title, verdicts in sets.items()

@@ -29,10 +29,10 @@ def best_median_worst(verdicts: list[Verdict], count: int) -> dict[str, list[Ver
     return {"best": ranked[:count], "median": ranked[start : start + count], "worst": ranked[-count:]}
 
 
-def sheet(renderer: Renderer, verdicts: list[Verdict], rows: int) -> Image.Image:
-    """Best, median and worst objects below each other, two in a row."""
+def sheet(renderer: Renderer, groups: dict[str, list[Verdict]]) -> Image.Image:
+    """Groups of textured objects below each other, under their titles, two objects in a row."""
     strips: list[Picture] = []
-    for title, group in best_median_worst(verdicts, rows).items():
+    for title, group in groups.items():
         drawn = [strip(renderer, verdict) for verdict in group]
         if len(drawn) % 2:
             drawn.append(np.full_like(drawn[0], 255))
@@ -46,7 +46,7 @@ def strip(renderer: Renderer, verdict: Verdict) -> Picture:
     """Photo and figures; beside them, from all SIDES, the truth in grey, the prediction in grey and in its colours."""
     subject = verdict.subject
     to_object = subject.to_view.inverse()
-    moved = verdict.textured.mesh.moved(to_object.after(verdict.alignment))
+    moved = verdict.result.mesh.moved(to_object.after(verdict.alignment))
     models = [
         model_of(subject.truth.moved(to_object), None),
         model_of(moved, None),
