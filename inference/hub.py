@@ -99,7 +99,7 @@ def install(card: "SystemCard", store: Store, connection: Connection, monitor: M
     _require_permission(connection)
     client = _import_client()
     folder = store.folder_for(card)
-    with _lock(client, folder / LOCK, card):
+    with _lock(folder / LOCK, card):
         with monitor.stage(ModelStage.CONNECT), _explained(card, connection):
             headers = _headers(client, source, connection)
             offer = _ask(client, card, source, connection, headers)
@@ -145,7 +145,7 @@ def _import_client() -> Any:  # noqa: ANN401 - the client is loaded late and may
 
 
 @contextmanager
-def _lock(client: Any, path: Path, card: "SystemCard") -> Iterator[None]:  # noqa: ANN401, ARG001
+def _lock(path: Path, card: "SystemCard") -> Iterator[None]:
     """Held while files are written; the system lets go of it when the process ends, in whatever way."""
     filelock = importlib.import_module("filelock")
     try:

@@ -10,7 +10,10 @@ from pathlib import Path
 import bpy
 
 from ..engine import ENGINE
+from ..models import MODELS
 from ..preferences import user_settings
+
+PACKAGES = ("onnxruntime", "onnxruntime-gpu", "pillow", "numpy", "huggingface-hub")
 
 
 class IMAGE_TO_3D_OT_copy_diagnostics(bpy.types.Operator):
@@ -46,12 +49,14 @@ def diagnostics(context: bpy.types.Context) -> str:
     lines = [
         f"Blender {bpy.app.version_string} ({bpy.app.build_hash.decode()})",
         f"Python {platform.python_version()} on {platform.platform()}",
-        *(f"{name} {_version(name)}" for name in ("onnxruntime", "onnxruntime-gpu", "pillow", "numpy")),
+        *(f"{name} {_version(name)}" for name in PACKAGES),
         f"Device {settings.runtime.device}, threads {settings.runtime.threads or 'all'}",
         f"Package {__package__}",
     ]
     if ENGINE.failure is not None:
         lines += ["Last error:", str(ENGINE.failure), ENGINE.failure_details]
+    if MODELS.failure is not None:
+        lines += ["Last error with a model:", str(MODELS.failure), MODELS.failure_details]
     return mask_private("\n".join(lines))
 
 

@@ -2,6 +2,7 @@
 """Installing models in Blender: consent, permission, progress, and what panels show; with a hub on this machine."""
 
 import json
+import socket
 import sys
 import time
 from dataclasses import replace
@@ -20,6 +21,7 @@ from image_to_3d.inference.runtime import RuntimeSettings
 from image_to_3d.inference.store import Store
 from image_to_3d.models import MODELS
 from image_to_3d.operators import models as operators
+from image_to_3d.operators.diagnostics import diagnostics
 from image_to_3d.panels import sidebar
 from image_to_3d.preferences import UserSettings
 
@@ -245,6 +247,40 @@ def test_the_preferences_list_every_system_with_its_state(folder, monkeypatch):
     assert DIGEST[:12] in text and "the published file" in text
     assert {"image_to_3d.verify_model", "image_to_3d.remove_model", "image_to_3d.install_model"} <= set(drawn.drawn)
     assert {"models_folder", "mirror", "token"} <= set(drawn.drawn)
+    assert TOKEN not in text
+
+
+def test_only_an_installation_opens_a_socket(extension, monkeypatch, capfd):
+    def refuse(*arguments, **named):
+        raise AssertionError("a socket was opened")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    extension.unregister()
+    extension.register()
+    bpy.context.preferences.system.use_online_access = True
+    try:
+        kind = preferences.ImageTo3DPreferences
+        kind.draw(SimpleNamespace(layout=Layout(), bl_rna=kind.bl_rna), bpy.context)
+        sidebar.IMAGE_TO_3D_PT_main.draw(SimpleNamespace(layout=Layout()), bpy.context)
+        assert cli.main(["models", "list"]) == 0
+        assert cli.main(["models", "verify"]) == 0
+        assert bpy.ops.image_to_3d.install_model.poll()
+    finally:
+        bpy.context.preferences.system.use_online_access = False
+
+
+def test_diagnostics_hold_the_failure_and_never_the_token(folder, hub, monkeypatch):
+    settings = replace(operators.user_settings(bpy.context), token=TOKEN)
+    monkeypatch.setattr(operators, "user_settings", lambda context: settings)
+    monkeypatch.setattr(operators, "connection", lambda context: models.Connection(True, hub.endpoint, TOKEN))
+    hub.status = 403
+    with pytest.raises(RuntimeError, match=r"refused the download of Teapot \(403\)"):
+        bpy.ops.image_to_3d.install_model(system="teapot")
+    assert hub.asked("hub", "HEAD")[0]["authorization"] == f"Bearer {TOKEN}"
+    text = diagnostics(bpy.context)
+    assert "refused the download of Teapot (403)" in text
+    assert "HfHubHTTPError" in text, "the worker's traceback"
     assert TOKEN not in text
 
 

@@ -7,16 +7,21 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("huggingface_hub", reason="the package huggingface_hub is not installed")
 
+from image_to_3d.inference.bake import BakeSettings
 from image_to_3d.inference.errors import DownloadError, ModelError
 from image_to_3d.inference.hub import Connection
 from image_to_3d.inference.model_tasks import AdoptModel, InstallModel, VerifyModel
+from image_to_3d.inference.pipeline import Settings
 from image_to_3d.inference.runtime import RuntimeSettings
 from image_to_3d.inference.store import Store
+from image_to_3d.inference.surface import SurfaceSettings
 from image_to_3d.jobs import Host, JobState, launch_from_interpreter
+from PIL import Image
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
@@ -107,3 +112,16 @@ def test_a_killed_worker_loses_nothing_that_came(host, hub, tmp_path):
     job = host.start(task)
     assert job.wait() is JobState.DONE, job.diagnostics
     assert hub.asked("storage")[0]["range"]
+
+
+def test_a_reconstruction_opens_no_socket(host, tmp_path):
+    y, x = np.mgrid[-1.5:1.5:128j, -1.5:1.5:128j]
+    pixels = np.where((x**2 + y**2 < 1)[..., None], (230, 40, 30), (190, 190, 195)).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "ball.png")
+    settings = Settings(surface=SurfaceSettings(resolution=32), bake=BakeSettings(texture_size=256))
+    with Host(replace(host.launch, tasks="socketless_tasks")) as other:
+        job = other.reconstruct(tmp_path / "ball.png", settings)
+        assert job.wait() is JobState.DONE, job.diagnostics
+        job = other.start(InstallModel("triposr", tmp_path / "models", Connection(True, "http://127.0.0.1:9")))
+        assert job.wait() is JobState.FAILED
+        assert "a socket was opened" in job.diagnostics, "what this test relies on"
