@@ -3,7 +3,7 @@
 
     with_python.sh environments.py tools/photo_sheet.py [PHOTO ...] [--output FILE]
 
-The photos are those of examples/photos/ unless others are named; "make pictures" writes docs/images/photos.jpg.
+The photos are the real ones of examples/ unless others are named; "make pictures" writes docs/images/photos.jpg.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from turntable import BACKGROUND, INK, render_sides
 
 SHEET = ROOT / "docs" / "images" / "photos.jpg"
-PHOTOS = ROOT / "examples" / "photos"
+PHOTOS = [ROOT / "examples" / "coffee.jpg", *sorted((ROOT / "examples" / "photos").glob("*.jpg"))]
 # Front, right, back, left and above: degrees from the photo's side, and elevation.
 SIDES = [(0, 15), (90, 15), (180, 15), (270, 15), (25, 60)]
 CELL, GAP, LABEL = 144, 8, 16
@@ -27,12 +27,11 @@ JPEG_QUALITY = 84
 
 def draw_photos(photos: list[Path] | None = None, output: Path = SHEET) -> None:
     """Reconstruct the photos and draw the sheet."""
-    photos = photos or sorted(PHOTOS.glob("*.jpg"))
     extension = load_extension()
     extension.register()
     api = importlib.import_module(f"{PACKAGE}.api")
     try:
-        strips = [_strip(api, photo) for photo in photos]
+        strips = [_strip(api, photo) for photo in photos or PHOTOS]
     finally:
         # Also ends the worker. Blender as a module may crash at exit with classes still registered.
         extension.unregister()
@@ -64,7 +63,7 @@ def _strip(api, photo: Path) -> Image.Image:  # noqa: ANN001 (a module)
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description="Draw a sheet of photos and what becomes of them.")
-    parser.add_argument("photos", nargs="*", type=Path, help="default: those of examples/photos/")
+    parser.add_argument("photos", nargs="*", type=Path, help="default: the real ones of examples/")
     parser.add_argument("--output", type=Path, default=SHEET)
     options = parser.parse_args()
     draw_photos(options.photos, options.output)
