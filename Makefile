@@ -2,7 +2,7 @@
 # Each target is one line that calls a script; tools/with_python.sh finds Python 3.11 and 3.13, the ones inside Blender.
 # Environments are made under build/ when first needed.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint typing test-unit test-blender test-package test-window format wheels package package-gpu bench fuzz pictures dataset train evaluate graphs clean
+.PHONY: help demo test lint typing test-unit test-export test-triposr test-blender test-package test-window format wheels package package-gpu bench bench-triposr fuzz pictures dataset train evaluate graphs clean
 
 PYTHON := @sh tools/with_python.sh
 RUN := $(PYTHON) tools/environments.py
@@ -13,7 +13,7 @@ help: ## print this
 demo: ## reconstruct a photo from examples/ into build/demo: .blend, .glb, rendered turntable, UV layout
 	$(RUN) tools/demo.py $(ARGS)
 
-test: ## run every test, in tiers: lint, unit, blender, package, window
+test: ## run every test, in tiers: lint, unit, export, blender, package, window
 	$(PYTHON) tools/test.py $(ARGS)
 
 lint: ## ruff, mypy and codespell
@@ -22,8 +22,14 @@ lint: ## ruff, mypy and codespell
 test-unit: ## the engine, without Blender (ARGS="--python 3.13 -- -k surface")
 	$(PYTHON) tools/test.py unit $(ARGS)
 
+test-export: ## the networks' definitions in PyTorch: graphs made anew, one full size against its authors' code
+	$(PYTHON) tools/test.py export $(ARGS)
+
 test-blender: ## the extension inside Blender 4.5 and 5.2 as Python modules
 	$(PYTHON) tools/test.py blender $(ARGS)
+
+test-triposr: ## TripoSR at full size in Blender, with a checkpoint of the official layout (3 GB of memory)
+	@IMAGE_TO_3D_FULL_SIZE=1 sh tools/with_python.sh tools/test.py blender $(ARGS) -- -k test_systems
 
 test-package: ## build the zip, install it into an empty Blender, run it there
 	$(PYTHON) tools/test.py package $(ARGS)
@@ -49,13 +55,16 @@ package-gpu: ## the same with ONNX Runtime's CUDA build, for Linux and Windows, 
 bench: ## measure, and write docs/benchmarks.md
 	$(RUN) --python 3.13 tools/bench.py $(ARGS)
 
+bench-triposr: ## measure TripoSR against its authors' pipeline (ARGS="--official CHECKOUT --official-python PYTHON")
+	$(RUN) --python 3.13 tools/bench.py triposr -- $(ARGS)
+
 fuzz: ## feed made-up files to the checkpoint readers (ARGS="--seconds 600"; Python 3.11)
 	$(RUN) --python 3.11 tools/fuzz.py $(ARGS)
 
 pictures: ## make the documentation's pictures anew (the screenshots: Linux, root)
 	$(RUN) tools/pictures.py
 
-dataset: ## build Pebble's training data, see training/DATA.md for what ARGS must name
+dataset: ## build Pebble's training data in build/dataset, for hours; may be stopped and started again
 	$(RUN) --python training training.data $(ARGS)
 
 train: ## train Pebble, or go on training it, with build/dataset

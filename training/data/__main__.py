@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Build the training set: ``python -m training.data --out build/dataset ...`` (``make dataset``).
+"""Build the training set: ``python -m training.data --out build/dataset`` (``make dataset``).
 
-Each object becomes one ``.npz``; what exists already is passed over, so the command may be killed
-and started again. Several shards may run side by side (``--shard 0/2`` and ``--shard 1/2``).
+Fetches what it needs, asks nothing, and makes each object into one ``.npz``; what exists already is
+passed over, so the command may be killed and started again. Several shards may run side by side
+(``--shard 0/2`` and ``--shard 1/2``).
 """
 
 import argparse
+import functools
 import subprocess
 import sys
 import zlib
@@ -14,12 +16,13 @@ from pathlib import Path
 
 import numpy as np
 
-from . import assemblies, meshes, shapes, solid, split, sweethome, views
+from . import assemblies, meshes, shapes, solid, sources, split, sweethome, views
 from .cutouts import Cutter
 from .meshes import Model
 from .render import Renderer
 
-VIEWS = 14
+SOURCES = ("sweethome", "assemblies", "shapes", "infinigen")
+VIEWS = 8
 #: Of the views: 1 without shadows, floors, real cut-outs and views from far above.
 VERSION = 2
 #: Share of objects that get a random two-colour pattern over their own colours.
@@ -32,20 +35,19 @@ Job = tuple[str, Path, Callable[[], Model]]
 
 def jobs(args: argparse.Namespace) -> Iterator[Job]:
     """(name, output file, loader) of all objects whose meshes are at hand."""
-    if args.sweethome:
+    if "sweethome" in args.sources:
         libraries = sweethome.unpack(args.sweethome, args.out / "sweethome")
         for entry in sweethome.entries(libraries):
             name = f"{entry.library}_{entry.path.parent.name}_{entry.path.stem}"
             yield _job(args, "sweethome", name, entry.path, entry.category, y_up=True)
-    for seed in range(args.assemblies):
-        name = f"assembly_{seed:05d}"
-        yield name, _path(args, "assemblies", name), lambda seed=seed: assemblies.random_assembly(seed)
-    for path in sorted(args.meshes.glob("*.ply")) if args.meshes else ():
+    made = {"assemblies": ("assembly", assemblies.random_assembly), "shapes": ("shape", shapes.random_shape)}
+    for source, (word, make) in made.items():
+        for seed in range(getattr(args, source) if source in args.sources else 0):
+            name = f"{word}_{seed:05d}"
+            yield name, _path(args, source, name), functools.partial(make, seed)
+    for path in sorted(args.meshes.glob("*.ply")) if "infinigen" in args.sources else ():
         if not path.stem.endswith(".part"):
             yield _job(args, "infinigen", path.stem, path, path.stem.rsplit("_", 1)[0], y_up=False)
-    for seed in range(args.shapes):
-        name = f"shape_{seed:05d}"
-        yield name, _path(args, "shapes", name), lambda seed=seed: shapes.random_shape(seed)
 
 
 def _path(args: argparse.Namespace, source: str, name: str) -> Path:
@@ -90,45 +92,37 @@ def make_object(
     }
 
 
-def run_infinigen(args: argparse.Namespace) -> None:
-    """Bake infinigen's objects in its own interpreter, one process a seed so that memory stays bounded."""
+def bake_infinigen(python: Path, folder: Path, seed: int) -> None:
+    """Bake one object of each of infinigen's generators, in its own interpreter so that memory stays bounded."""
     script = Path(__file__).with_name("infinigen_bake.py")
-    for seed in range(args.seeds):
-        command = [str(args.infinigen), str(script), str(args.meshes), str(seed), "1"]
-        for _ in range(3):  # Blender may crash on an object; the next try passes it over
-            if subprocess.run(command, check=False).returncode == 0:
-                break
+    for _ in range(3):  # Blender may crash on an object; the next try passes it over
+        if subprocess.run([str(python), str(script), str(folder), str(seed), "1"], check=False).returncode == 0:
+            return
 
 
-def main() -> None:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("build/dataset"))
-    parser.add_argument("--sweethome", type=Path, help="the Debian package file")
-    parser.add_argument("--infinigen", type=Path, help="Python of the environment with bpy and infinigen")
-    parser.add_argument("--meshes", type=Path, help="folder of baked infinigen meshes")
-    parser.add_argument("--seeds", type=int, default=16, help="objects of each infinigen generator")
-    parser.add_argument("--shapes", type=int, default=500, help="number of random shapes")
-    parser.add_argument("--assemblies", type=int, default=1000, help="number of objects assembled from parts")
-    parser.add_argument("--views", type=int, default=VIEWS)
-    parser.add_argument("--shard", default="0/1", help="this process's share, as in 0/2")
-    args = parser.parse_args()
-    if args.infinigen:
-        args.meshes = args.meshes or args.out / "infinigen"
-        run_infinigen(args)
-    index, count = map(int, args.shard.split("/"))
-    renderer, cutter = Renderer(views.RENDERED, views.MAPS), Cutter()
-    for name, path, read in jobs(args):
-        reject = path.with_suffix(".rejected")
-        if zlib.crc32(name.encode()) % count != index or path.exists() or reject.exists():
-            continue
+class Maker:
+    """Turns meshes into training objects, one file each."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.args = args
+        self.renderer, self.cutter = Renderer(views.RENDERED, views.MAPS), Cutter()
+        self.index, self.count = map(int, args.shard.split("/"))
+
+    def make_all(self) -> None:
+        """Make every object of this shard whose mesh is at hand, except those made or rejected before."""
+        for name, path, read in jobs(self.args):
+            is_mine = zlib.crc32(name.encode()) % self.count == self.index
+            if is_mine and not path.exists() and not path.with_suffix(".rejected").exists():
+                self._make(name, path, read)
+
+    def _make(self, name: str, path: Path, read: Callable[[], Model]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            arrays = make_object(renderer, read(), args.views, cutter)
+            arrays = make_object(self.renderer, read(), self.args.views, self.cutter)
         except Exception as error:  # noqa: BLE001 - one unreadable model must not end hours of work
-            reject.write_text(repr(error))
+            path.with_suffix(".rejected").write_text(repr(error))
             print("rejected", name, repr(error)[:150], file=sys.stderr, flush=True)
-            continue
+            return
         part = path.with_suffix(".part")
         with part.open("wb") as file:
             np.savez(file, **arrays)
@@ -136,5 +130,44 @@ def main() -> None:
         print("made", name, flush=True)
 
 
+def parse_arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("build/dataset"))
+    parser.add_argument("--sources", nargs="*", choices=SOURCES, default=SOURCES, help="which to use")
+    parser.add_argument("--sweethome", type=Path, help="the Debian package file, if it is not to be downloaded")
+    parser.add_argument("--infinigen", type=Path, help="Python of an environment with infinigen, if there is one")
+    parser.add_argument("--meshes", type=Path, help="folder of baked infinigen meshes: none are made")
+    parser.add_argument("--seeds", type=int, default=16, help="objects of each infinigen generator")
+    parser.add_argument("--shapes", type=int, default=285, help="number of random shapes")
+    parser.add_argument("--assemblies", type=int, default=1300, help="number of objects assembled from parts")
+    parser.add_argument("--views", type=int, default=VIEWS)
+    parser.add_argument("--shard", default="0/1", help="this process's share, as in 0/2")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Run from the command line; the exit code is 1, with one sentence, if a source cannot be fetched."""
+    args = parse_arguments()
+    if args.meshes is None:
+        args.meshes = args.out / "infinigen"
+    else:
+        args.seeds = 0
+    try:
+        if "sweethome" in args.sources:
+            args.sweethome = args.sweethome or sources.furniture(args.out / "downloads")
+        maker = Maker(args)
+        maker.make_all()
+        if "infinigen" in args.sources and args.seeds:
+            python = args.infinigen or sources.infinigen_python(args.out.parent / "infinigen")
+            for seed in range(args.seeds):
+                bake_infinigen(python, args.meshes, seed)
+                maker.make_all()
+    except sources.SourceProblem as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    return 0
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
