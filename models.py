@@ -18,7 +18,7 @@ from bpy.app.handlers import persistent
 from .compat import exit_handlers, module_folder
 from .engine import ENGINE, create_launch
 from .inference.errors import Cancelled, ReconstructionError, WorkerError
-from .inference.hub import Connection
+from .inference.hub import COMMIT, Connection
 from .inference.model_tasks import AdoptModel, InstallModel, VerifyModel
 from .inference.store import Installed, Store, checkpoint_source, gigabytes
 from .inference.systems import SystemCard, get_system, system_ids
@@ -231,12 +231,14 @@ def facts(card: SystemCard, folder: Path | None) -> list[tuple[str, str]]:
     """
     source = checkpoint_source(card)
     kept = "" if folder is None else f"; {gigabytes(free_bytes(folder))} are free in {folder}"
+    is_commit = COMMIT.fullmatch(source.revision) is not None
+    edition = f"commit {source.revision[:12]}" if is_commit else f"the newest of its branch '{source.revision}'"
     checked = "known to this extension" if source.sha256 else "as the hub tells it, not known beforehand"
     return [
         ("Licence", card.licence),
         ("Who may use it", card.who_may_use),
-        ("From", f"{source.repository} on the Hugging Face hub, {card.source}"),
-        ("File", f"{source.filename}, commit {source.revision[:12]}"),
+        ("Source", card.source),
+        ("File", f"{source.filename} of {source.repository} on the Hugging Face hub, {edition}"),
         ("Gives", f"{card.gives}, from {photos(card)}"),
         ("Download, disk", f"{gigabytes(source.size_bytes)}{kept}"),
         ("Memory", f"{gigabytes(card.memory_bytes)} while it works on a processor"),

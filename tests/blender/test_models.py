@@ -168,11 +168,13 @@ def test_everything_is_told_before_it_is_agreed_to(folder):
     told = dict(models.facts(teapot_card(), folder))
     assert told["Licence"] == "MIT"
     assert told["Who may use it"] == "Everyone, for any purpose"
-    assert "artists/teapot" in told["From"] and "the artists' guild" in told["From"]
+    assert told["Source"] == "the artists' guild"
+    assert told["File"] == f"model.ckpt of artists/teapot on the Hugging Face hub, commit {COMMIT[:12]}"
     assert told["Download, disk"].startswith("3.0 MB; ") and str(folder) in told["Download, disk"]
     assert "2.0 GB" in told["Memory"]
     assert told["SHA-256"] == "known to this extension"
-    told = dict(models.facts(teapot_card(sha256=None, is_gated=True), folder))
+    told = dict(models.facts(teapot_card(sha256=None, is_gated=True, revision="main"), folder))
+    assert told["File"].endswith("the newest of its branch 'main'")
     assert "not known beforehand" in told["SHA-256"]
     assert "agree" in told["Terms"]
 
