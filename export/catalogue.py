@@ -23,7 +23,7 @@ REDUCED_TRIPOSR = triposr.TripoSRSettings(
     channels=8,
 )
 REDUCED_OPENLRM = openlrm.OpenLRMSettings(
-    openlrm.DINOv2Settings(grid=5, width=48, heads=3, depth=2, native=8),
+    openlrm.DINOv2Settings(grid=5, width=64, heads=4, depth=2, native=8),
     width=64,
     depth=2,
     heads=4,

@@ -49,6 +49,8 @@ def attention(query: Tensor, key: Tensor, value: Tensor, heads: int, batch: int 
 class PackedAttention(nn.Module):
     """Attention with the parameter names of ``torch.nn.MultiheadAttention`` without biases.
 
+    Like there, the three projections are one parameter where all widths are equal, in cross-attention too.
+
     Args:
         width: of the queries and the result.
         heads: number of heads.
@@ -58,8 +60,8 @@ class PackedAttention(nn.Module):
     def __init__(self, width: int, heads: int, condition: int | None = None) -> None:
         super().__init__()
         self.heads = heads
-        self.is_cross = condition is not None
-        if condition is None:
+        self.is_packed = condition in (None, width)
+        if self.is_packed:
             self.in_proj_weight = nn.Parameter(torch.empty(3 * width, width))
         else:
             self.q_proj_weight = nn.Parameter(torch.empty(width, width))
@@ -71,6 +73,10 @@ class PackedAttention(nn.Module):
         """(n, width), (m, condition) -> (n, width)."""
         if context is None:
             query, key, value = functional.linear(tokens, self.in_proj_weight).chunk(3, dim=-1)
+        elif self.is_packed:
+            # All three of both, which costs OpenLRM base a seventh more: parts of the weight would be copies of it.
+            query = functional.linear(tokens, self.in_proj_weight).chunk(3, dim=-1)[0]
+            _, key, value = functional.linear(context, self.in_proj_weight).chunk(3, dim=-1)
         else:
             query = functional.linear(tokens, self.q_proj_weight)
             key = functional.linear(context, self.k_proj_weight)

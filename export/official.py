@@ -40,6 +40,8 @@ UNNEEDED = (
 )
 """Imported by the authors' modules, but not used by what is compared: meshing, rendering, background removal."""
 
+INITIALISERS = ("kaiming_uniform_", "uniform_", "normal_", "trunc_normal_", "xavier_uniform_")
+
 Outputs = dict[str, NDArray[np.float32]]
 
 
@@ -58,6 +60,9 @@ class _Anything:
 def prepare(checkout: Path) -> None:
     """Make a checkout importable, run eagerly, and put stand-ins for modules that the comparison does not need."""
     torch.compiler.set_stance("force_eager")
+    for name in INITIALISERS:
+        # Every weight is replaced by a seeded one, and drawing them takes longer than running the network.
+        setattr(nn.init, name, lambda tensor, *_, **__: tensor)
     sys.path.insert(0, str(checkout))
     for name in [name for name in UNNEEDED if importlib.util.find_spec(name.partition(".")[0]) is None]:
         module = types.ModuleType(name)

@@ -2,33 +2,30 @@
 """The weightless graphs of others' networks: what they ask of a checkpoint is what the authors published."""
 
 import json
-import re
 from pathlib import Path
 
 import pytest
+from image_to_3d.export.published import published
 from image_to_3d.inference.binding import load_manifest
 
-LISTS = Path(__file__).resolve().parent / "export"
 GRAPHS = Path(__file__).resolve().parents[2] / "inference" / "graphs"
 MOST_BYTES = 3_000_000
 
 GRAPHS_OF = {
     "triposr": ["triposr_encoder", "triposr_decoder"],
+    **{
+        f"openlrm_{size}": [f"openlrm_{size}_encoder", f"openlrm_{size}_decoder"] for size in ("small", "base", "large")
+    },
+    **{
+        f"instantmesh_{size}": [f"instantmesh_{size}_{part}" for part in ("encoder", "geometry", "weights", "color")]
+        for size in ("base", "large")
+    },
+    **{
+        f"instantmesh_nerf_{size}": [f"instantmesh_{size}_encoder", f"instantmesh_{size}_nerf_decoder"]
+        for size in ("base", "large")
+    },
 }
 """Graphs that run a checkpoint, by the list of the checkpoint's tensors."""
-
-
-def published(name):
-    """Shapes of a published checkpoint's tensors; ``{0-11}`` in a line stands for twelve tensors."""
-    shapes = {}
-    for line in (LISTS / f"{name}.txt").read_text(encoding="utf-8").splitlines():
-        pattern, shape = line.split()
-        layers = re.search(r"\{0-(\d+)\}", pattern)
-        numbers = range(int(layers[1]) + 1) if layers else [0]
-        for number in numbers:
-            tensor = pattern.replace(layers[0], str(number)) if layers else pattern
-            shapes[tensor] = tuple(map(int, shape.split("x")))
-    return shapes
 
 
 @pytest.mark.parametrize("name", GRAPHS_OF)
