@@ -148,13 +148,19 @@ def _import_client() -> Any:  # noqa: ANN401 - the client is loaded late and may
 def _lock(path: Path, card: "SystemCard") -> Iterator[None]:
     """Held while files are written; the system lets go of it when the process ends, in whatever way."""
     filelock = importlib.import_module("filelock")
+    lock = filelock.FileLock(path)
     try:
-        with filelock.FileLock(path, timeout=0):
-            yield
+        lock.acquire(timeout=0)
     except filelock.Timeout as error:
         raise DownloadError(
             f"{card.name} is being installed already, perhaps by another Blender.", "Wait until that has ended."
         ) from error
+    except OSError as error:
+        raise cannot_write(path.parent, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _headers(client: Any, source: "CheckpointSource", connection: Connection) -> dict[str, str]:  # noqa: ANN401

@@ -333,6 +333,13 @@ def test_two_installations_of_one_system_do_not_mix(hub, store):
     assert hub.requests == []
 
 
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_fetched(hub, store):
+    (store.folder_for(CARD) / "lock").mkdir()
+    with pytest.raises(OutputError, match="teapot' cannot be written"):
+        install(CARD, store, connect(hub), Monitor())
+    assert hub.requests == []
+
+
 def test_no_answer_is_told_with_the_servers_name(store):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound and not listening: connections are refused
