@@ -153,6 +153,9 @@ class IMAGE_TO_3D_OT_reconstruct_photo(_ReconstructOperator, bpy.types.Operator)
         if settings.photo is None:
             cls.poll_message_set("No photo is chosen. Open one above, or drop a photo on the viewport")
             return False
+        if not settings.system:
+            cls.poll_message_set("No system is chosen. Choose one above")
+            return False
         state = MODELS.state(models_folder(context), settings.system)
         if not state.is_ready:
             cls.poll_message_set(f"{state.card.name} is not installed. Install it, or choose another system")

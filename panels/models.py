@@ -38,6 +38,8 @@ def draw_models(layout: bpy.types.UILayout, context: bpy.types.Context, preferen
 
 def draw_hint(layout: bpy.types.UILayout, context: bpy.types.Context, system: str) -> None:
     """Below the sidebar's selector: what is missing before this system can be used, or how far it is."""
+    if not system:
+        return  # the file was saved with a newer version of the extension, which knew one more
     state = MODELS.state(models_folder(context), system)
     if MODELS.job is not None and MODELS.system == system:
         _draw_progress(layout, state.card)

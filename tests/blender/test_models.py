@@ -238,6 +238,14 @@ class TestSidebar:
         bpy.ops.wm.open_mainfile(filepath=path)
         assert bpy.context.scene.image_to_3d.system == "teapot"
 
+    def test_a_choice_that_this_version_does_not_know_is_asked_for_again(self, settings, folder, monkeypatch):
+        monkeypatch.delitem(systems._MODULES, "teapot")
+        MODELS.refresh()
+        assert settings.system == ""
+        assert "system" in self.drawn()
+        with pytest.raises(RuntimeError, match="No system is chosen"):
+            bpy.ops.image_to_3d.reconstruct_photo()
+
 
 def test_the_preferences_list_every_system_with_its_state(folder, monkeypatch):
     bpy.ops.image_to_3d.install_model(system="teapot")
