@@ -13,16 +13,18 @@ Every failure that can be foreseen is a ``ReconstructionError`` with a ``message
 as it was. The worker process stays warm between calls; ``shutdown`` ends it early, Blender's exit ends it anyway.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import bpy
 
 from .engine import ENGINE
+from .inference import views
 from .inference.bake import BakeSettings
 from .inference.code import Code
 from .inference.cutout import CutoutMethod, CutoutSettings
 from .inference.errors import OutputError, ReconstructionError
+from .inference.monitor import Monitor
 from .inference.pipeline import Settings
 from .inference.surface import SurfaceSettings
 from .options import DEFAULT_QUALITY, QUALITIES
@@ -39,6 +41,7 @@ __all__ = [
     "ReconstructionError",
     "Settings",
     "Summary",
+    "join_views",
     "read_code",
     "reconstruct",
     "settings",
@@ -90,7 +93,7 @@ def reconstruct(
     """Make a textured object from a photo, at the 3D cursor of the present scene.
 
     Args:
-        photo: path of the file.
+        photo: path of the file; of a sheet of views (``join_views``) for a system that needs several.
         with_settings: see ``settings``; Standard quality by default.
         size: length of the longest side, Blender units.
         context: ``bpy.context`` by default.
@@ -106,6 +109,25 @@ def reconstruct(
     if task.summary is None:
         raise RuntimeError("the task ended without a summary")
     return task.summary
+
+
+def join_views(photos: Sequence[str | Path], sheet: str | Path) -> Path:
+    """Put six views of one object into one picture, which ``reconstruct`` takes as the photo of a multi-view system.
+
+    Args:
+        photos: square pictures of one scale, 30, 90, 150, 210, 270 and 330 degrees counter-clockwise (seen from above)
+            from the front, by turns 20 degrees above and 10 below the horizon; transparent parts become white.
+        sheet: the PNG to write.
+
+    Returns:
+        The path of the sheet.
+
+    Raises:
+        PhotoError: there aren't six, or one can't be read or isn't square.
+        OutputError: the sheet can't be written.
+    """
+    views.join_views([Path(photo) for photo in photos], Path(sheet), Monitor())
+    return Path(sheet)
 
 
 def read_code(target: bpy.types.Object) -> tuple[Code, Placement]:

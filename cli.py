@@ -36,10 +36,12 @@ from .engine import create_launch
 from .inference.bake import BakeSettings
 from .inference.cutout import CutoutMethod, CutoutSettings
 from .inference.errors import OutputError, ReconstructionError, SettingsError
+from .inference.monitor import Monitor
 from .inference.pipeline import RESOLUTION_RANGE, Settings
 from .inference.runtime import PROVIDERS, RuntimeSettings
 from .inference.surface import SurfaceSettings
 from .inference.systems import system_ids
+from .inference.views import join_views
 from .jobs import Host, Job, JobState
 from .models import models_folder
 from .options import DEFAULT_QUALITY, PHOTO_SUFFIXES, QUALITIES, TEXTURE_SIZES
@@ -139,6 +141,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             batch = create_batch(options)
             items = find_items(options.photos)
             make_folder(batch.folder)
+            if options.views:
+                items = [join_items(items, batch)]
             return run(items, batch, launch_settings(options), options.jobs, results)
         except ReconstructionError as error:
             _tell(str(error))
@@ -184,6 +188,9 @@ def create_parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", choices=("auto", *PROVIDERS), default="auto", help="compute device")
     parser.add_argument(
         "--threads", type=_in_range(0, 1024), default=0, metavar="N", help="for all jobs together; 0: all cores"
+    )
+    parser.add_argument(
+        "--views", action="store_true", help="the photos are six views of one object, for systems that need them"
     )
     parser.add_argument("--models-folder", type=Path, metavar="DIR", help="default: as the preferences say")
     parser.add_argument("--jobs", type=_in_range(1, 64), default=1, metavar="N", help="photos at a time, a worker each")
@@ -240,6 +247,20 @@ def find_items(paths: Iterable[Path]) -> list[Item]:
             stem, number = f"{photo.stem}_{number}", number + 1
         items[stem.lower()] = Item(photo, stem)
     return list(items.values())
+
+
+def join_items(items: Sequence[Item], batch: Batch) -> Item:
+    """Put photos that are views of one object into one sheet in the output folder, named after the first.
+
+    Raises:
+        PhotoError: they aren't six square photos.
+        OutputError: the sheet is there already, or can't be written.
+    """
+    sheet = batch.folder / f"{items[0].stem}_views.png"
+    if sheet.exists() and not batch.overwrite:
+        raise OutputError(f"'{sheet}' exists already.", "Add --overwrite, or choose another folder.")
+    join_views([item.photo for item in items], sheet, Monitor())
+    return Item(sheet, items[0].stem)
 
 
 def run(items: Sequence[Item], batch: Batch, settings: UserSettings, jobs: int, results: TextIO) -> int:

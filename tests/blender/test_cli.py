@@ -11,6 +11,7 @@ from image_to_3d import cli
 from image_to_3d.inference.cutout import CutoutMethod
 from image_to_3d.inference.errors import PhotoError
 from image_to_3d.jobs import JobState
+from PIL import Image
 
 
 @pytest.fixture
@@ -216,3 +217,35 @@ def test_interrupting_shuts_the_workers_down(hosts, photo_path, tmp_path, capfd,
 
 def test_the_command_is_known_to_blender(extension):
     assert cli._commands
+
+
+@pytest.fixture
+def view_paths(tmp_path):
+    """Six square pictures."""
+    paths = []
+    for number in range(6):
+        paths.append(tmp_path / f"view{number}.png")
+        Image.new("RGB", (64, 64), (40 * number, 0, 0)).save(paths[-1])
+    return paths
+
+
+def test_six_views_of_one_object_become_one_sheet_and_one_result(view_paths, tmp_path, hosts, capfd):
+    arguments = (*view_paths, "--views", "--system", "instantmesh-base", "--output", tmp_path / "out")
+    code, (record,), _ = run(capfd, *arguments)
+    assert code == 0
+    (host,) = hosts.made
+    ((photo, settings),) = host.asked
+    assert settings.system == "instantmesh-base"
+    assert Image.open(photo).size == (640, 960)
+    assert [Image.open(photo).getpixel((0, y))[0] for y in (10, 330, 650)] == [0, 80, 160]
+    assert record["files"] == {"glb": str(tmp_path / "out" / "view0.glb")}
+    code, records, errors = run(capfd, *arguments)
+    assert (code, records) == (cli.EXIT_FAILED, [])
+    assert "exists already" in errors
+
+
+def test_other_than_six_views_are_refused(view_paths, tmp_path, hosts, capfd):
+    code, records, errors = run(capfd, *view_paths[:4], "--views", "--output", tmp_path / "out")
+    assert (code, records) == (cli.EXIT_FAILED, [])
+    assert "4 views" in errors
+    assert hosts.made == []
