@@ -28,6 +28,7 @@ def unpack(package: Path, folder: Path) -> Path:
     """Unpack the Debian package and its libraries once; returns the folder of libraries."""
     done = folder / "libraries"
     if not done.exists():
+        folder.mkdir(parents=True, exist_ok=True)
         subprocess.run(["dpkg", "-x", str(package), str(folder / "package")], check=True)
         partial = folder / "libraries.part"
         for library in sorted((folder / "package").rglob("*.sh3f")):
