@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The whole test suite, in tiers: lint, unit, blender, package, window.
+"""The whole test suite, in tiers: lint, unit, export, blender, package, window.
 
     with_python.sh test.py [TIER ...] [--python 3.11|3.13] [-- PYTEST ARGUMENT ...]
 
@@ -17,13 +17,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from environments import BLENDERS, ROOT, EnvironmentProblem, available_pythons, environment_python
+from environments import BLENDERS, ROOT, EnvironmentProblem, available_pythons, environment_python, torch_python
 
 REPORTS = ROOT / "build" / "reports"
 TEST_PACKAGE = ROOT / "build" / "test-package"
 # Mypy's verdict depends on numpy's annotations, and numpy 1.26 is the oldest that Blender brings.
 TYPED_WITH = "3.11"
-TIERS = ["lint", "unit", "blender", "package", "window"]
+TIERS = ["lint", "unit", "export", "blender", "package", "window"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,16 @@ class Suite:
         """The engine and the jobs, with Blender hidden."""
         for version, python in self._environments("unit", self.versions):
             self._run_pytest("unit", version, python, {"IMAGE_TO_3D_WITHOUT_BLENDER": "1"})
+
+    def export(self) -> None:
+        """The definitions in PyTorch: graphs made anew, and a network of full size compared with its authors' code."""
+        print("\n=== export: PyTorch ===", flush=True)
+        try:
+            python = torch_python("export")
+        except EnvironmentProblem as problem:
+            self._note(Outcome("export", "SKIPPED", str(problem)))
+        else:
+            self._run_pytest("export", "torch", python, {"IMAGE_TO_3D_WITHOUT_BLENDER": "1"})
 
     def blender(self) -> None:
         """The extension inside Blender as a Python module."""
