@@ -9,8 +9,12 @@ from pathlib import Path
 
 from .catalogue import catalogue, reduced_catalogue
 from .graph import export, write
+from .quantize import VARIANTS, make_variant
 
 GRAPHS = Path(__file__).resolve().parent.parent / "inference" / "graphs"
+
+LARGE = "_encoder"
+"""Graphs whose weights are worth keeping in fewer bits; the others' are a few kilobytes."""
 
 
 def main() -> int:
@@ -31,6 +35,9 @@ def main() -> int:
     for graph in chosen:
         model, manifest = export(graph)
         write(model, manifest, options.out)
+        if graph.name.endswith(LARGE) and not options.reduced:
+            for variant in VARIANTS:
+                write(*make_variant(model, manifest, variant), options.out)
         size = (options.out / f"{graph.name}.onnx").stat().st_size
         print(f"{graph.name}: {len(model.graph.node)} nodes, {size / 1e3:.0f} kB, {len(manifest['tensors'])} tensors")
     return 0

@@ -58,16 +58,16 @@ def make_variant(model: ModelProto, manifest: Mapping[str, Any], variant: Varian
 def narrow_weights(graph: GraphProto) -> list[str]:
     """float16 matrices, each widened by a node of its own just before it is used."""
     matrices = _matrices(graph)
-    nodes = []
+    # ONNX Runtime follows a node's inputs back in the order of their numbers: with these first it computes the
+    # activations first and widens a matrix when it is needed. Elsewhere all would be widened before anything else.
+    nodes = [helper.make_node("Cast", [name], [f"{name}.wide"], to=TensorProto.FLOAT) for name in matrices]
     for node in graph.node:
         if node.op_type == "Gemm" and node.input[1] in matrices:
-            name = node.input[1]
-            nodes.append(helper.make_node("Cast", [name], [f"{name}.wide"], to=TensorProto.FLOAT))
-            node.input[1] = f"{name}.wide"
+            node.input[1] = f"{node.input[1]}.wide"
         nodes.append(node)
     _replace_nodes(graph, nodes)
-    for name in matrices:
-        matrices[name].data_type = TensorProto.FLOAT16
+    for tensor in matrices.values():
+        tensor.data_type = TensorProto.FLOAT16
     return list(matrices)
 
 
