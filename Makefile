@@ -2,7 +2,7 @@
 # Each target is one line that calls a script; tools/with_python.sh finds Python 3.11 and 3.13, the ones inside Blender.
 # Environments are made under build/ when first needed.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint typing test-unit test-export test-triposr test-blender test-package test-window format wheels package package-gpu bench bench-triposr fuzz pictures dataset train evaluate graphs clean
+.PHONY: help demo test lint typing test-unit test-export test-triposr test-blender test-package test-window format wheels package package-gpu bench bench-triposr bench-retopo fuzz pictures dataset train evaluate graphs clean
 
 PYTHON := @sh tools/with_python.sh
 RUN := $(PYTHON) tools/environments.py
@@ -57,6 +57,9 @@ bench: ## measure, and write docs/benchmarks.md
 
 bench-triposr: ## measure TripoSR against its authors' pipeline (ARGS="--official CHECKOUT --official-python PYTHON")
 	$(RUN) --python 3.13 tools/bench.py triposr -- $(ARGS)
+
+bench-retopo: ## measure retopology and baking on 20 objects (10 minutes; ARGS="--count 4")
+	$(RUN) --python 3.13 tools/bench.py retopology -- $(ARGS)
 
 fuzz: ## feed made-up files to the checkpoint readers (ARGS="--seconds 600"; Python 3.11)
 	$(RUN) --python 3.11 tools/fuzz.py $(ARGS)

@@ -28,8 +28,14 @@ from .inference.monitor import Monitor
 from .inference.pipeline import Settings
 from .inference.surface import SurfaceSettings
 from .options import DEFAULT_QUALITY, QUALITIES
+from .retopology_tasks import BakeLowPolyTask, LowPolyOptions, RetopologyOptions, RetopologyTask
+from .scene.detail_bake import DetailSettings
 from .scene.files import WRITERS, make_folder, write_files
+from .scene.low_material import MapOptions
+from .scene.mesh_check import MeshCheck
 from .scene.placement import Placement
+from .scene.remesh import RemeshMethod
+from .scene.retopology import Prepared, high_of, prepare
 from .scene.stored_code import load_code
 from .tasks import ReconstructTask, Summary
 
@@ -37,13 +43,23 @@ __all__ = [
     "Code",
     "CutoutMethod",
     "CutoutSettings",
+    "DetailSettings",
+    "LowPolyOptions",
+    "MapOptions",
+    "MeshCheck",
     "Placement",
+    "Prepared",
     "ReconstructionError",
+    "RemeshMethod",
+    "RetopologyOptions",
     "Settings",
     "Summary",
+    "bake_low_poly",
     "join_views",
+    "prepare_retopology",
     "read_code",
     "reconstruct",
+    "retopologise",
     "settings",
     "shutdown",
     "write",
@@ -128,6 +144,80 @@ def join_views(photos: Sequence[str | Path], sheet: str | Path) -> Path:
     """
     views.join_views([Path(photo) for photo in photos], Path(sheet), Monitor())
     return Path(sheet)
+
+
+def prepare_retopology(
+    high: bpy.types.Object,
+    *,
+    tolerance: float = 0.02,
+    use_symmetry: bool = True,
+    context: bpy.types.Context | None = None,
+) -> Prepared:
+    """Make an empty low-poly target over a high-poly object, with mirror, shrinkwrap and snapping set up.
+
+    Args:
+        high: any mesh object; it is renamed to end in ``_high`` and locked for selection.
+        tolerance: largest error of a symmetry that is used, in parts of the longest side.
+        use_symmetry: add a Mirror modifier where the shape is symmetric within the tolerance.
+        context: ``bpy.context`` by default, in Object Mode.
+
+    Raises:
+        SettingsError: the object has no faces, no volume or a negative scale. Nothing was changed.
+    """
+    return prepare(context or bpy.context, high, tolerance, use_symmetry=use_symmetry)
+
+
+def retopologise(
+    high: bpy.types.Object, options: RetopologyOptions | None = None, *, context: bpy.types.Context | None = None
+) -> tuple[bpy.types.Object, MeshCheck, list[str]]:
+    """Make a low-poly mesh with UVs beside a high-poly object, in a background Blender.
+
+    Args:
+        high: any mesh object; it is renamed to end in ``_high`` and hidden in the viewport, not changed.
+        options: method, faces, symmetry, levels of detail; 5,000 quads by default.
+        context: ``bpy.context`` by default, in Object Mode.
+
+    Returns:
+        The new object, what was measured of it, and sentences about what went otherwise than asked, such as a
+        method that failed and was replaced.
+
+    Raises:
+        ReconstructionError: with ``message`` and ``hint``; nothing was made.
+    """
+    context = context or bpy.context
+    task = RetopologyTask(high, options or RetopologyOptions(), context.evaluated_depsgraph_get())
+    ENGINE.run(task, context)
+    if task.remeshed is None:
+        raise RuntimeError("the task ended without a mesh")
+    return bpy.data.objects[task.low], task.remeshed.check, task.notes
+
+
+def bake_low_poly(
+    low: bpy.types.Object,
+    high: bpy.types.Object | None = None,
+    options: LowPolyOptions | None = None,
+    *,
+    context: bpy.types.Context | None = None,
+) -> list[str]:
+    """Bake a reconstructed object's colours, normals and ambient occlusion to a low-poly mesh, as its material.
+
+    Args:
+        low: any mesh object; unwrapped into a new UV map if it has none or an overlapping one.
+        high: the reconstructed object; by default the one that ``low`` was made for.
+        options: sizes, maps and what may be replaced.
+        context: ``bpy.context`` by default, in Object Mode.
+
+    Returns:
+        Sentences about what went otherwise than asked.
+
+    Raises:
+        ReconstructionError: with ``message`` and ``hint``; nothing was changed.
+    """
+    source = high or high_of(low) or low
+    context = context or bpy.context
+    task = BakeLowPolyTask(low, source, options or LowPolyOptions(), context.evaluated_depsgraph_get())
+    ENGINE.run(task, context)
+    return task.notes
 
 
 def read_code(target: bpy.types.Object) -> tuple[Code, Placement]:

@@ -31,6 +31,7 @@ from typing import Any, TextIO
 import bpy
 
 from . import cli_models
+from .background import BACKGROUND
 from .console import own_stdout
 from .engine import create_launch
 from .inference.bake import BakeSettings
@@ -46,7 +47,9 @@ from .jobs import Host, Job, JobState
 from .models import models_folder
 from .options import DEFAULT_QUALITY, PHOTO_SUFFIXES, QUALITIES, TEXTURE_SIZES
 from .preferences import UserSettings
+from .retopology_tasks import BakeLowPolyTask, LowPolyOptions, RetopologyOptions, RetopologyTask, run_blocking
 from .scene.files import WRITERS, make_folder, write_files
+from .scene.retopology import high_of
 from .tasks import ReconstructTask
 
 EXIT_FAILED = 1
@@ -79,6 +82,8 @@ class Batch:
         folder: for the output.
         formats: keys of ``WRITERS``.
         overwrite: whether files of the same name are replaced.
+        retopology: how to make a low-poly mesh, or None.
+        low_poly: how to bake to it, or None.
     """
 
     settings: Settings
@@ -86,6 +91,8 @@ class Batch:
     folder: Path
     formats: tuple[str, ...]
     overwrite: bool
+    retopology: RetopologyOptions | None = None
+    low_poly: LowPolyOptions | None = None
 
 
 class Slot:
@@ -112,18 +119,36 @@ class Slot:
         bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
         self.task.finish(bpy.context, self.job.result)
         summary = self.task.summary
-        files = write_files(bpy.context, bpy.data.objects[summary.object], batch.folder, self.item.stem, batch.formats)
+        name, notes = self._make_low(summary.object, batch)
+        made = bpy.data.objects[name]
+        files = write_files(bpy.context, made, batch.folder, self.item.stem, batch.formats)
         return {
             "photo": str(self.item.photo),
             "status": "done",
             "files": {kind: str(path) for kind, path in files.items()},
-            "vertices": summary.vertices,
-            "faces": summary.faces,
+            "vertices": len(made.data.vertices),
+            "faces": len(made.data.polygons),
             "islands": summary.islands,
             "seconds": round(time.perf_counter() - self.started, 3),
             "seconds_by_stage": {stage: round(value, 3) for stage, value in summary.seconds.items()},
-            "warnings": list(summary.warnings),
+            "warnings": [*summary.warnings, *notes],
         }
+
+    def _make_low(self, name: str, batch: Batch) -> tuple[str, list[str]]:
+        """The low-poly object's name and what there is to say about it, or the object itself where none is wanted."""
+        if batch.retopology is None:
+            return name, []
+        depsgraph = bpy.context.evaluated_depsgraph_get()
+        remeshing = RetopologyTask(bpy.data.objects[name], batch.retopology, depsgraph)
+        run_blocking(remeshing, self.host, bpy.context)
+        notes = remeshing.notes
+        if batch.low_poly is not None:
+            low = bpy.data.objects[remeshing.low]
+            depsgraph = bpy.context.evaluated_depsgraph_get()
+            baking = BakeLowPolyTask(low, high_of(low), batch.low_poly, depsgraph)
+            run_blocking(baking, self.host, bpy.context)
+            notes += baking.notes
+        return remeshing.low, notes
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -192,6 +217,16 @@ def create_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--views", action="store_true", help="the photos are six views of one object, for systems that need them"
     )
+    parser.add_argument(
+        "--retopology",
+        type=_in_range(50, 500_000),
+        metavar="FACES",
+        help="write a low-poly mesh of about so many quads instead; a .blend keeps both",
+    )
+    parser.add_argument("--levels", type=_in_range(0, 6), default=0, metavar="N", help="levels of detail (.blend)")
+    parser.add_argument(
+        "--bake", action="store_true", help="bake colours, normals and ambient occlusion to the low-poly mesh"
+    )
     parser.add_argument("--models-folder", type=Path, metavar="DIR", help="default: as the preferences say")
     parser.add_argument("--jobs", type=_in_range(1, 64), default=1, metavar="N", help="photos at a time, a worker each")
     return parser
@@ -219,7 +254,21 @@ def create_batch(options: argparse.Namespace) -> Batch:
             texture_size=options.texture_size or quality.texture_size, photo_strength=options.photo_strength
         ),
     )
-    return Batch(settings, options.size, options.output.absolute(), formats, options.overwrite)
+    retopology, low_poly = _low_poly_options(options, settings.bake)
+    return Batch(settings, options.size, options.output.absolute(), formats, options.overwrite, retopology, low_poly)
+
+
+def _low_poly_options(
+    options: argparse.Namespace, bake: BakeSettings
+) -> tuple[RetopologyOptions | None, LowPolyOptions | None]:
+    """Whether and how a low-poly mesh is made and baked; raises ``UsageError``."""
+    if options.retopology is None:
+        if options.bake or options.levels:
+            raise UsageError("There is no low-poly mesh to bake or to thin out.", "Add --retopology FACES.")
+        return None, None
+    retopology = RetopologyOptions(faces=options.retopology, levels=options.levels)
+    low_poly = LowPolyOptions(bake.texture_size, bake.margin, bake.photo_strength) if options.bake else None
+    return retopology, low_poly
 
 
 def launch_settings(options: argparse.Namespace) -> UserSettings:
@@ -285,6 +334,7 @@ def run(items: Sequence[Item], batch: Batch, settings: UserSettings, jobs: int, 
     finally:
         for slot in slots:
             slot.host.shutdown()
+        BACKGROUND.shutdown()
     if len(items) > 1:
         _tell(_table(told))
     return 0 if all(record["status"] == "done" for record in told) else EXIT_FAILED

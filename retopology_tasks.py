@@ -3,7 +3,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import bpy
 import numpy as np
@@ -14,7 +14,7 @@ from .inference.bake import BakeSettings, Maps
 from .inference.errors import OutputError, SettingsError
 from .inference.monitor import RetopologyStage, Stage
 from .inference.pipeline import Settings
-from .jobs import Host, Job, JobChain, JobLadder
+from .jobs import CompositeJob, Host, Job, JobChain, JobLadder
 from .scene.background_tasks import BakeDetail, Remesh, Unwrap
 from .scene.build import all_or_nothing
 from .scene.detail_bake import DetailMaps, DetailSettings
@@ -66,6 +66,27 @@ class RetopologyOptions:
     keep_sharp: bool = False
     levels: int = 0
     level_ratio: float = 0.5
+
+
+class WorkerTask(Protocol):
+    """One of the tasks below."""
+
+    def begin(self, host: Host) -> CompositeJob[Any]:
+        """Hand it to the workers."""
+        ...
+
+    def finish(self, context: bpy.types.Context, result: Any) -> None:  # noqa: ANN401 - its own job's
+        """Use the result."""
+        ...
+
+
+def run_blocking(task: WorkerTask, host: Host, context: bpy.types.Context) -> None:
+    """Run a task to its end without the engine's state, for batches; raises ``ReconstructionError``."""
+    job = task.begin(host)
+    job.wait()
+    if job.error is not None:
+        raise job.error
+    task.finish(context, job.result)
 
 
 class RetopologyTask:

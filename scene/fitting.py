@@ -27,6 +27,13 @@ SWELLING_ROUNDS = 2
 SWELLING = 0.6
 """Vertices on a curved surface leave its faces inside; this share of that depth is given back in each last round."""
 
+UNFOLDING_ROUNDS, UNFOLDING = 7, 0.7
+"""Smoothing of folded faces, at most, and its share of the way to the neighbours' middle in one round."""
+
+FOLD_COSINE = -0.1
+"""A face whose normal makes more than a right angle with the high-poly's below it is folded over or turned round; a
+little more than a right angle is allowed, for faces across a sharp rim."""
+
 REACH = 2.0
 """Mean edge lengths within which a place that faces the right way is looked for along the normal."""
 
@@ -61,7 +68,24 @@ def fitted(polygons: Polygons, tree: BVHTree, monitor: Monitor, *, is_half: bool
         push = around.of_faces(depth)[:, None] * around.vertex_normals(points)
         points = around.without_folds(points, points + SWELLING * free * push)
         monitor.progress((ROUNDS + step + 1) / (ROUNDS + SWELLING_ROUNDS))
-    return polygons.moved(points)
+    return polygons.moved(_unfolded(points, around, tree, free))
+
+
+def _unfolded(points: Floats, around: "_Neighbours", tree: BVHTree, free: Floats) -> Floats:
+    """Faces that look the other way than the surface below them smoothed out, with those around, where that helps."""
+    best, fewest = points, len(points)
+    for _ in range(UNFOLDING_ROUNDS):
+        normals = around.face_normals(points)
+        below = np.array([tree.find_nearest(point)[1] for point in around.face_centres(points).tolist()])
+        folded = (normals * below).sum(axis=1) < FOLD_COSINE
+        count = int(folded.sum())
+        if count < fewest:
+            best, fewest = points, count
+        if count == 0:
+            break
+        chosen = around.near_faces(folded)[:, None] * free
+        points = points + UNFOLDING * chosen * (around.middles(points) - points)
+    return best
 
 
 def _projected(points: Floats, normals: Floats, tree: BVHTree, reach: float) -> Floats:
@@ -126,6 +150,15 @@ class _Neighbours:
         flat = self._triangles.ravel()
         normals = np.stack([np.bincount(flat, axis, self._count) for axis in areas.T], axis=1)
         return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-30)
+
+    def near_faces(self, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """(n,) vertices of the chosen faces (m,) and of the faces next to them."""
+        own = np.zeros(self._count, bool)
+        own[self._corners[chosen[self._face]]] = True
+        beside = np.zeros(len(self._starts), bool)
+        beside[self._face[own[self._corners]]] = True
+        own[self._corners[beside[self._face]]] = True
+        return own
 
     def of_faces(self, values: Floats) -> Floats:
         """(n,) the mean over each vertex's faces of a value (m,) of theirs."""

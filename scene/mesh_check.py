@@ -9,6 +9,7 @@ from mathutils import Vector
 from mathutils.bvhtree import BVHTree
 from numpy.typing import NDArray
 
+from .fitting import FOLD_COSINE
 from .polygons import Polygons
 from .symmetry import spread_samples, surface_samples
 
@@ -16,10 +17,6 @@ Floats = NDArray[np.floating[Any]]
 
 SAMPLES = 8000
 """Points of each surface whose distance to the other is measured."""
-
-FOLD_COSINE = -0.1
-"""A face whose normal makes more than a right angle with the high-poly's below it is folded over or turned round; a
-little more than a right angle is allowed, for faces across a sharp rim."""
 
 
 @dataclass(frozen=True)

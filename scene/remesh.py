@@ -123,6 +123,8 @@ def remesh(high: Polygons, settings: RemeshSettings, monitor: Monitor) -> Remesh
             healed = _half(healed)
     with monitor.stage(RetopologyStage.REMESH):
         low = METHODS[settings.method](healed, settings)
+        if settings.symmetry is None:
+            low = _without_holes(low)
     with monitor.stage(RetopologyStage.FIT):
         tree = triangle_tree(working)
         if settings.symmetry is not None:
@@ -194,6 +196,20 @@ def _closed(polygons: Polygons) -> Polygons:
             bmesh.ops.recalc_face_normals(mesh, faces=mesh.faces)
 
     return edited(polygons, heal)
+
+
+def _without_holes(polygons: Polygons) -> Polygons:
+    """Holes of a few edges, as QuadriFlow leaves them now and then, closed with quads where possible."""
+
+    def fill(mesh: bmesh.types.BMesh) -> None:
+        borders = [edge for edge in mesh.edges if edge.is_boundary]
+        if not borders:
+            return
+        made = bmesh.ops.holes_fill(mesh, edges=borders, sides=0)["faces"]
+        pieces = bmesh.ops.triangulate(mesh, faces=[face for face in made if len(face.verts) > 4])["faces"]
+        bmesh.ops.join_triangles(mesh, faces=pieces, angle_face_threshold=3.2, angle_shape_threshold=3.2)
+
+    return edited(polygons, fill)
 
 
 def voxel_remeshed(polygons: Polygons, voxel: float) -> Polygons:

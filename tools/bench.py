@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
-APART = {"triposr"}
+APART = {"triposr", "retopology"}
 """Scripts that need arguments, such as where somebody's code is; ``make bench`` leaves their sections alone."""
 
 
