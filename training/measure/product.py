@@ -4,8 +4,10 @@
 import importlib
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,7 @@ from inference.camera import Window
 from inference.code import Code
 from inference.framing import FramedPhoto, spread
 from inference.monitor import Monitor
+from inference.network import Network
 from inference.runtime import Runtime, RuntimeSettings
 from inference.surface import Surface, SurfaceSettings, extract_surface
 from inference.systems import pebble
@@ -58,18 +61,44 @@ class Result:
         return TriangleMesh.from_quads(vertices, self.surface.faces).moved(self.to_view)
 
 
+class _Remembering(Runtime):
+    """Gives the same answer to the same question without running the network again."""
+
+    def __init__(self, settings: RuntimeSettings) -> None:
+        super().__init__(settings)
+        self._answers: dict[tuple[bytes, ...], dict[str, NDArray[Any]]] = {}
+
+    def run(
+        self,
+        network: Path | Network,
+        inputs: Mapping[str, NDArray[Any]],
+        monitor: Monitor,
+        constants: Mapping[str, NDArray[Any]] | None = None,
+    ) -> dict[str, NDArray[Any]]:
+        """See ``Runtime.run``."""
+        question = tuple(array.tobytes() for _, array in sorted(inputs.items()))
+        if question not in self._answers:
+            self._answers[question] = super().run(network, inputs, monitor, constants)
+        return self._answers[question]
+
+    def forget(self) -> None:
+        """Free the answers."""
+        self._answers.clear()
+
+
 class Product:
     """Pebble with the weights of a file, as the extension runs it."""
 
     def __init__(self, network: Path) -> None:
         reach_openvdb()
         # One thread, since the machine may be busy with other things and processor time is what is reported.
-        self._runtime = Runtime(RuntimeSettings(device="cpu", threads=1))
+        self._runtime = _Remembering(RuntimeSettings(device="cpu", threads=1))
         self._system = pebble.Pebble()
         self._system.card = replace(pebble.Pebble.card, graphs=(network,))
 
     def reconstruct(self, subject: Subject) -> Result:
         """Shape, with the lens known as from EXIF: what is judged is the shape, not the lens."""
+        self._runtime.forget()
         started = time.process_time()
         code = self._system.encode(framed(subject, subject.focal), self._runtime, Monitor())
         surface = extract_surface(self._system.field(code, self._runtime), SurfaceSettings(), Monitor())
