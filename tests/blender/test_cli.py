@@ -3,14 +3,22 @@
 
 import json
 import shutil
+from dataclasses import replace
 from typing import ClassVar
 
 import bpy
+import numpy as np
 import pytest
 from image_to_3d import cli
+from image_to_3d.inference.bake import Maps
 from image_to_3d.inference.cutout import CutoutMethod
 from image_to_3d.inference.errors import PhotoError
 from image_to_3d.jobs import JobState
+from image_to_3d.scene.background_tasks import Remesh
+from image_to_3d.scene.detail_bake import DetailMaps
+from image_to_3d.scene.mesh_check import check_mesh
+from image_to_3d.scene.polygons import Polygons
+from image_to_3d.scene.remesh import Remeshed, RemeshMethod
 from PIL import Image
 
 
@@ -173,6 +181,33 @@ def test_options_reach_the_engine(hosts, photo_path, tmp_path, capfd):
     assert max(bpy.data.objects["ball"].dimensions) == pytest.approx(0.2)
 
 
+def test_a_low_poly_mesh_is_written_and_the_sculpture_stays_in_the_blend(
+    hosts, photo_path, tmp_path, capfd, monkeypatch, fake_job
+):
+    def start(task):
+        if isinstance(task, Remesh):
+            assert task.settings.faces == 60
+            corners = np.float32([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]])
+            low = replace(Polygons.of_faces(corners, np.array([[0, 1, 2, 3]])), uvs=corners[:, :2].copy())
+            return fake_job([JobState.DONE], Remeshed(low, check_mesh(low, task.high), RemeshMethod.QUADS))
+        return fake_job([JobState.DONE], DetailMaps(np.full((8, 8, 3), 0.5, np.float32), None, 0.01, 0.0))
+
+    maps = Maps(np.zeros((8, 8, 3), np.uint8), 0.5, 0.0, 1.0)
+    hosts.bake_again = lambda self, code, mesh, settings: fake_job([JobState.DONE], maps)
+    monkeypatch.setattr(cli.BACKGROUND, "start", start)
+    low_poly = ("--retopology", "60", "--bake", "--levels", "1")
+    code, records, _ = run(capfd, photo_path, "--output", tmp_path, "--format", "glb,blend", *low_poly)
+    assert code == 0
+    assert records[0]["faces"] == 1
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    bpy.ops.import_scene.gltf(filepath=str(tmp_path / "ball.glb"))
+    assert [item.name for item in bpy.data.objects if item.type == "MESH"] == ["ball_low"]
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "ball.blend"))
+    meshes = {item.name for item in bpy.data.objects if item.type == "MESH"}
+    assert meshes == {"ball_high", "ball_low", "ball_low_LOD1"}
+    assert "ball_low normal" in bpy.data.images
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -183,6 +218,7 @@ def test_options_reach_the_engine(hosts, photo_path, tmp_path, capfd):
         (["--resolution", "9999"], "not between"),
         (["--photo-strength", "2"], "not between 0 and 1"),
         (["--jobs", "0"], "not between"),
+        (["--bake"], "Add --retopology"),
     ],
 )
 def test_wrong_arguments_are_explained(hosts, photo_path, tmp_path, capfd, arguments, sentence):

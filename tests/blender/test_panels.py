@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The sidebar, drawn on a recording layout: whatever it names exists, and it shows what an artist needs to see."""
 
+import json
+from dataclasses import asdict
 from types import SimpleNamespace
 
 import bpy
@@ -9,8 +11,11 @@ import pytest
 from image_to_3d.cutout_preview import CHECKER_GREYS, ICON_SIZE, PREVIEW, icon_pixels
 from image_to_3d.engine import ENGINE
 from image_to_3d.inference.errors import PhotoError
+from image_to_3d.panels import retopology
 from image_to_3d.panels import sidebar as panels
 from image_to_3d.panels.text import DEFAULT_LINE
+from image_to_3d.scene.mesh_check import MeshCheck
+from image_to_3d.scene.retopology import CHECK_KEY
 from image_to_3d.tasks import Summary
 
 
@@ -63,7 +68,7 @@ class Layout:
         assert 0 <= factor <= 1
         self.drawn.append(f"progress {factor:.2f} {text}")
 
-    def label(self, text="", icon="NONE"):
+    def label(self, text="", icon="NONE", **_):
         assert icon in bpy.types.UILayout.bl_rna.functions["label"].parameters["icon"].enum_items
         self.drawn.append(text)
 
@@ -116,6 +121,31 @@ def test_progress_never_enters_a_saved_file(tmp_path):
 def test_the_detail_panel_is_folded_and_has_the_numbers():
     assert panels.IMAGE_TO_3D_PT_detail.bl_options == {"DEFAULT_CLOSED"}
     assert draw(panels.IMAGE_TO_3D_PT_detail) == ["resolution", "texture_size", "target_faces", "photo_strength"]
+
+
+def test_retopology_and_baking_are_folded_and_lead_to_their_buttons():
+    drawn = draw(retopology.IMAGE_TO_3D_PT_retopology)
+    buttons = [name for name in drawn if name.startswith("image_to_3d.")]
+    assert buttons == ["image_to_3d.prepare_retopology", "image_to_3d.auto_retopology", "image_to_3d.add_levels"]
+    assert draw(retopology.IMAGE_TO_3D_PT_bake)[-1] == "image_to_3d.bake"
+    for panel in (retopology.IMAGE_TO_3D_PT_retopology, retopology.IMAGE_TO_3D_PT_bake):
+        assert panel.bl_options == {"DEFAULT_CLOSED"}
+
+
+def test_what_was_measured_of_a_low_poly_is_shown_with_it():
+    low = bpy.data.objects.new("low", bpy.data.meshes.new("low"))
+    bpy.context.scene.collection.objects.link(low)
+    bpy.context.view_layer.objects.active = low
+    check = MeshCheck(
+        10, 12345, 1.0, 7, 0, folds=2, open_edges=0, knotted_edges=0, mean_distance=0.0012, largest_distance=0.02
+    )
+    low[CHECK_KEY] = json.dumps(asdict(check))
+    drawn = draw(retopology.IMAGE_TO_3D_PT_retopology)
+    assert "12,345 faces, 100% quads, 7 poles" in drawn
+    assert "From the high-poly: 0.12% mean, 2.0% at most" in drawn
+    assert "2 folds, 0 open edges" in drawn
+    low[CHECK_KEY] = "of another version"
+    assert not [line for line in draw(retopology.IMAGE_TO_3D_PT_retopology) if "poles" in line]
 
 
 def test_the_result_tells_what_was_made_as_long_as_it_is_there():
