@@ -24,8 +24,8 @@ from torch import Tensor, nn
 OPSET = 20
 EXPORTER = f"torch {torch.__version__.partition('+')[0]} dynamo"
 EXTERNAL = "checkpoint"
-"""Stands where ONNX expects the name of the file with the weights. ONNX Runtime wants a file of that name to exist beside
-the graph, or weights cannot be given to it without being copied."""
+"""Stands where ONNX expects the name of the file with the weights. ONNX Runtime wants a file of that name to exist
+beside the graph, or weights cannot be given to it without being copied."""
 EXTERNAL_TEXT = (
     "The weights of the graphs beside this file are in checkpoints that users install; ONNX asks for a file.\n"
 )
