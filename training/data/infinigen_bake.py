@@ -141,6 +141,7 @@ def main() -> None:
     seconds = int(sys.argv[4]) if len(sys.argv) > 4 else DEFAULT_SECONDS
     out.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGALRM, _on_alarm)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     factories = [line.strip() for line in FACTORIES.read_text().splitlines() if line.strip()]
     for index in range(first, first + count):
         for factory in factories:
@@ -156,6 +157,9 @@ def main() -> None:
                 print("made", path.name, flush=True)
             except Exception as error:  # noqa: BLE001 - one bad object must not end the run
                 print("skipped", path.name, repr(error)[:160], flush=True)
+            except KeyboardInterrupt:  # stopped, not failed: the next run tries this object again
+                skip.unlink(missing_ok=True)
+                raise
             finally:
                 signal.alarm(0)
 
