@@ -38,6 +38,7 @@ from .inference.bake import BakeSettings
 from .inference.cutout import CutoutMethod, CutoutSettings
 from .inference.errors import OutputError, ReconstructionError, SettingsError
 from .inference.monitor import Monitor
+from .inference.network import Precision
 from .inference.pipeline import RESOLUTION_RANGE, Settings
 from .inference.runtime import PROVIDERS, RuntimeSettings
 from .inference.surface import SurfaceSettings
@@ -212,6 +213,12 @@ def create_parser() -> argparse.ArgumentParser:
     parser.add_argument("--mask", type=Path, metavar="FILE", help="white is the object; implies --cutout mask")
     parser.add_argument("--device", choices=("auto", *PROVIDERS), default="auto", help="compute device")
     parser.add_argument(
+        "--precision",
+        choices=[precision.value for precision in Precision],
+        default="automatic",
+        help="how weights of downloaded models are kept in memory",
+    )
+    parser.add_argument(
         "--threads", type=_in_range(0, 1024), default=0, metavar="N", help="for all jobs together; 0: all cores"
     )
     parser.add_argument(
@@ -277,7 +284,8 @@ def launch_settings(options: argparse.Namespace) -> UserSettings:
     if options.jobs > 1:
         threads = max(1, (threads or os.cpu_count() or 1) // options.jobs)
     folder = options.models_folder.absolute() if options.models_folder else models_folder(bpy.context)
-    return UserSettings(RuntimeSettings(options.device, threads, folder), idle_seconds=0.0)
+    runtime = RuntimeSettings(options.device, threads, folder, Precision(options.precision))
+    return UserSettings(runtime, idle_seconds=0.0)
 
 
 def find_items(paths: Iterable[Path]) -> list[Item]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import bpy
 from bpy.props import EnumProperty, FloatProperty, IntProperty, StringProperty
 
+from .inference.network import Precision
 from .inference.runtime import RuntimeSettings
 
 DEVICES = (
@@ -19,13 +20,21 @@ DEVICES = (
 )
 """Identifier, label and tooltip of each compute device."""
 
+PRECISIONS = (
+    ("automatic", "Automatic", "As the authors run it on the CPU, 16 bits on a GPU"),
+    ("float32", "32 bits", "As the authors run it"),
+    ("float16", "16 bits", "Half the memory, no visible difference; on the CPU no faster"),
+    ("int8", "8 bits", "A quarter of the memory and about twice as fast on the CPU; details may shift slightly"),
+)
+"""Identifier, label and tooltip of each precision; Pebble's weights are what they are."""
+
 
 @dataclass(frozen=True)
 class UserSettings:
     """The preferences as plain values, with the defaults that hold where the extension is used as a library.
 
     Attributes:
-        runtime: compute device, threads and models folder.
+        runtime: compute device, threads, models folder and precision.
         idle_seconds: after this time without a job the worker frees its memory.
         mirror: address of a mirror of the Hugging Face hub; empty for the hub itself.
         token: access token for the hub; empty for none.
@@ -69,6 +78,12 @@ class ImageTo3DPreferences(bpy.types.AddonPreferences):
         max=256,
         soft_max=32,
     )
+    precision: EnumProperty(
+        name="Precision",
+        description="How the weights of downloaded models are kept in memory",
+        items=PRECISIONS,
+        default="automatic",
+    )
     idle_minutes: FloatProperty(
         name="Free Memory After",
         description="Minutes without work after which the worker process ends; the next reconstruction starts it again",
@@ -106,6 +121,7 @@ class ImageTo3DPreferences(bpy.types.AddonPreferences):
         layout.use_property_split = True
         layout.prop(self, "device")
         layout.prop(self, "threads")
+        layout.prop(self, "precision")
         layout.prop(self, "idle_minutes")
         draw_models(layout, context, self)
         for label, icon in runtime_status():
@@ -131,7 +147,7 @@ def user_settings(context: bpy.types.Context) -> UserSettings:
         return UserSettings(RuntimeSettings(models_folder=default_models_folder()))
     preferences = addon.preferences
     folder = Path(bpy.path.abspath(preferences.models_folder)) if preferences.models_folder else default_models_folder()
-    runtime = RuntimeSettings(device=preferences.device, threads=preferences.threads, models_folder=folder)
+    runtime = RuntimeSettings(preferences.device, preferences.threads, folder, Precision(preferences.precision))
     return UserSettings(runtime, preferences.idle_minutes * 60, preferences.mirror.strip(), preferences.token)
 
 
