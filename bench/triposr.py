@@ -175,7 +175,7 @@ def compare(options: argparse.Namespace) -> int:
         )
         ours = measured([*own, "--ours", *inputs, pictures["ours"], *sizes, "--precision", options.precision])
     print_table({f"official, torch {official['torch']}": official, f"ours, {options.precision}": ours})
-    # Wall time, as a user waits; measure on a machine that does nothing else. The processor time beside it tells whether.
+    # Wall time, as a user waits: to be measured on a machine that does nothing else, which processor time shows.
     ratio = sum(official["seconds"].values()) / sum(ours["seconds"].values())
     failures = [] if ratio >= LEAST_RATIO else [f"{ratio:.1f} times faster, not {LEAST_RATIO:.0f}"]
     if ours["peak_bytes"] > MOST_MEMORY:
