@@ -14,6 +14,7 @@ from typing import TypeVar
 import bpy
 
 from .compat import module_folder
+from .inference.errors import WorkerError
 from .inference.runtime import RuntimeSettings
 from .inference.tasks import Task
 from .jobs import Host, Job, Launch
@@ -21,6 +22,9 @@ from .jobs import Host, Job, Launch
 ResultT = TypeVar("ResultT")
 
 TASKS_MODULE = "image_to_3d.scene.background_tasks"
+
+REQUIRED_MODULES = ("PIL", "numpy")
+"""What the engine's modules import that are used there; not ONNX Runtime."""
 
 IDLE_SECONDS = 120.0
 """After so long without work it ends and frees its memory; starting another takes a second or two."""
@@ -57,11 +61,22 @@ def create_launch(folder: Path) -> Launch:
 
     Args:
         folder: for its files, made and removed with it.
+
+    Raises:
+        WorkerError: a package is missing.
     """
+    # Without the artist's add-ons, the packages that the extension brings are not on its path.
+    folders = {name: module_folder(name) for name in REQUIRED_MODULES}
+    missing = [name for name, found in folders.items() if found is None]
+    if missing:
+        raise WorkerError(
+            f"The Python package '{missing[0]}' is missing.", "Install the extension again from its zip file."
+        )
+    search_paths = tuple(dict.fromkeys(str(found) for found in folders.values()))
     launch = Launch(
         python=bpy.app.binary_path,
         python_args=PROGRAM_ARGUMENTS,
-        search_paths=(),
+        search_paths=search_paths,
         folder=folder,
         runtime=RuntimeSettings(),
         idle_seconds=IDLE_SECONDS,
@@ -70,6 +85,6 @@ def create_launch(folder: Path) -> Launch:
     )
     if bpy.app.module:
         # Blender as a Python module has no program of its own: the same interpreter imports the same module.
-        packages = str(module_folder("bpy"))
-        return replace(launch, python=sys.executable, python_args=("-I",), search_paths=(packages,), separator=())
+        search_paths = tuple(dict.fromkeys((*search_paths, str(module_folder("bpy")))))
+        return replace(launch, python=sys.executable, python_args=("-I",), search_paths=search_paths, separator=())
     return launch

@@ -33,6 +33,7 @@ load_extension()
 bpy.utils.expose_bundled_modules()
 
 from _shapes import Part, box, colors, pot, ring, rod, signed_distance  # noqa: E402
+from image_to_3d import retopology_tasks  # noqa: E402
 from image_to_3d.background import BACKGROUND  # noqa: E402
 from image_to_3d.compat import ensure_node_tree  # noqa: E402
 from image_to_3d.inference.bake import BakeSettings, Maps, UVMesh, bake  # noqa: E402
@@ -60,7 +61,7 @@ SAMPLES = 112
 RESOLUTION = 150
 """Of the high-poly's surface: about 40 to 90 thousand quads, as Standard quality gives."""
 
-VIEWS, RENDER_SIZE = 8, 320
+VIEWS, RENDER_SIZE, RENDER_SAMPLES = 8, 256, 4
 
 
 @dataclass(frozen=True)
@@ -200,7 +201,7 @@ def render_psnr(high: bpy.types.Object, low: bpy.types.Object) -> float:
 def _set_up(scene: bpy.types.Scene) -> bpy.types.Object:
     """Three suns without shadows or bounces: free of noise, and every bump shows."""
     scene.render.engine = "CYCLES"
-    scene.cycles.samples, scene.cycles.max_bounces, scene.cycles.use_denoising = 8, 0, False
+    scene.cycles.samples, scene.cycles.max_bounces, scene.cycles.use_denoising = RENDER_SAMPLES, 0, False
     scene.render.use_persistent_data = True
     scene.render.film_transparent = True
     scene.render.resolution_x = scene.render.resolution_y = RENDER_SIZE
@@ -327,15 +328,18 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=20, help="objects")
     parser.add_argument("--faces", type=int, default=5000, help="of the low-poly")
     parser.add_argument("--size", type=int, default=2048, help="of the maps")
+    parser.add_argument("--first", type=int, default=0, help="number of the first object")
     parser.add_argument("--colors", type=int, default=3, help="objects whose colours are baked both ways")
     arguments = parser.parse_args()
+    retopology_tasks.ATTEMPT_SECONDS = 1200.0  # a busy computer shall change the seconds alone
     rows, color_rows = [], []
-    for seed in range(arguments.count):
+    for seed in range(arguments.first, arguments.first + arguments.count):
         row, remeshed = measure(seed, arguments.faces, arguments.size)
         rows.append(row)
         print(f"{row.name}: {row.psnr:.1f} dB, clean: {row.is_clean}, {row.check}", file=sys.stderr, flush=True)
-        if seed < arguments.colors:
+        if seed < arguments.first + arguments.colors:
             color_rows.append((row.name, *compare_colors(seed, remeshed.polygons, arguments.size)))
+            print(f"{color_rows[-1]}", file=sys.stderr, flush=True)
     BACKGROUND.shutdown()
     print(tables(rows, color_rows, arguments.size))
     share, psnr = np.mean([row.is_clean for row in rows]), np.mean([row.psnr for row in rows])
