@@ -20,7 +20,7 @@ SYSTEM_TEXTS = {"name": "System", "description": "Id of the reconstruction syste
 DIALOG_WIDTH = 520
 """Pixels."""
 
-DIALOG_LINE = 52
+DIALOG_LINE = 58
 """Characters of a value in the dialog."""
 
 

@@ -48,8 +48,9 @@ def draw_hint(layout: bpy.types.UILayout, context: bpy.types.Context, system: st
         verb = "is missing its file" if state.name == "missing" else "is not installed"
         column.label(text=f"{state.card.name} {verb}", icon="INFO")
         column.label(text=f"{gigabytes(state.card.download_bytes)}, {state.card.licence}", icon="BLANK1")
+        if bpy.app.online_access:
+            _install_button(layout, state.card, "Install...")
         draw_online_access(layout, None)
-        _install_button(layout, state.card, "Install...")
         if MODELS.failure is not None and MODELS.system == system:
             _draw_failure(layout, wrap(MODELS.failure.message, context), wrap(MODELS.failure.hint, context))
 

@@ -212,6 +212,7 @@ class TestSidebar:
     def test_without_permission_it_leads_to_the_preference(self, settings):
         bpy.context.preferences.system.use_online_access = False
         assert "extensions.userpref_show_online" in self.drawn()
+        assert "image_to_3d.install_model" not in self.drawn()
 
     def test_a_download_shows_how_far_it_is(self, settings, folder, hub):
         MODELS.system, MODELS.job = "teapot", SimpleNamespace(stage="Downloading", fraction=0.5)
