@@ -33,7 +33,9 @@ class IMAGE_TO_3D_OT_prepare_retopology(bpy.types.Operator):
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         """From the sidebar: with its settings."""
         settings = context.scene.image_to_3d.retopology
-        self.use_symmetry, self.tolerance = settings.use_symmetry, settings.tolerance
+        for name in ("use_symmetry", "tolerance"):
+            if not self.properties.is_property_set(name):
+                setattr(self, name, getattr(settings, name))
         return self.execute(context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
