@@ -1,17 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Systems and their models: the list in the preferences, and the hint in the sidebar."""
 
-import textwrap
-
 import bpy
 
 from ..inference.store import HashOrigin, gigabytes
 from ..inference.systems import SystemCard
 from ..models import MODELS, ModelState, models_folder, photos
 from .text import wrap
-
-PREFERENCES_LINE = 88
-"""Characters of a line in the preferences at their usual width; what does not fit is continued on the next."""
 
 ICONS = {"bundled": "CHECKMARK", "installed": "CHECKMARK", "missing": "ERROR", "available": "IMPORT"}
 
@@ -26,10 +21,10 @@ def draw_models(layout: bpy.types.UILayout, context: bpy.types.Context, preferen
     """The list, then where models are kept and how the hub is reached."""
     layout.separator()
     layout.label(text="Models")
-    draw_online_access(layout, PREFERENCES_LINE)
+    draw_online_access(layout, context)
     folder = models_folder(context)
     for state in MODELS.states(folder):
-        _draw_state(layout.box(), state)
+        _draw_state(layout.box(), context, state)
     layout.prop(preferences, "models_folder", placeholder=str(folder))
     layout.prop(preferences, "mirror", placeholder="https://huggingface.co")
     layout.prop(preferences, "token")
@@ -50,18 +45,13 @@ def draw_hint(layout: bpy.types.UILayout, context: bpy.types.Context, system: st
         column.label(text=f"{gigabytes(state.card.download_bytes)}, {state.card.licence}", icon="BLANK1")
         if bpy.app.online_access:
             _install_button(layout, state.card, "Install...")
-        draw_online_access(layout, None)
+        draw_online_access(layout, context)
         if MODELS.failure is not None and MODELS.system == system:
-            _draw_failure(layout, wrap(MODELS.failure.message, context), wrap(MODELS.failure.hint, context))
+            _draw_failure(layout, context)
 
 
-def draw_online_access(layout: bpy.types.UILayout, line: int | None) -> None:
-    """Where Blender forbids connecting: a word on it, and the button to the preference; otherwise nothing.
-
-    Args:
-        layout: drawn into.
-        line: characters of a line; None for the sidebar, which has less room.
-    """
+def draw_online_access(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """Where Blender forbids connecting: a word on it, and the button to the preference; otherwise nothing."""
     if bpy.app.online_access:
         return
     if bpy.app.online_access_override:
@@ -69,13 +59,13 @@ def draw_online_access(layout: bpy.types.UILayout, line: int | None) -> None:
     else:
         text = "Online access is off: models can't be downloaded."
     column = layout.column(align=True)
-    for number, part in enumerate(textwrap.wrap(text, line or 34)):
+    for number, part in enumerate(wrap(text, context)):
         column.label(text=part, icon="INTERNET_OFFLINE" if number == 0 else "BLANK1")
     if not bpy.app.online_access_override:
         column.operator("extensions.userpref_show_online", text="Allow Online Access...", icon="PREFERENCES")
 
 
-def _draw_state(box: bpy.types.UILayout, state: ModelState) -> None:
+def _draw_state(box: bpy.types.UILayout, context: bpy.types.Context, state: ModelState) -> None:
     card = state.card
     top = box.row()
     top.label(text=card.name, icon=ICONS[state.name])
@@ -94,10 +84,10 @@ def _draw_state(box: bpy.types.UILayout, state: ModelState) -> None:
         found = state.installed
         lines.append(f"{found.path}: {ORIGINS[found.hash_origin]}, SHA-256 {found.sha256[:12]}")
     for text in lines:
-        for line in textwrap.wrap(text, PREFERENCES_LINE):
+        for line in wrap(text, context):
             about.label(text=line, icon="BLANK1")
     if MODELS.system == card.id:
-        _draw_task(box, card)
+        _draw_task(box, context, card)
 
 
 def _draw_buttons(row: bpy.types.UILayout, state: ModelState) -> None:
@@ -117,17 +107,14 @@ def _install_button(layout: bpy.types.UILayout, card: SystemCard, text: str) -> 
     layout.operator("image_to_3d.install_model", text=text, icon="IMPORT").system = card.id
 
 
-def _draw_task(layout: bpy.types.UILayout, card: SystemCard) -> None:
+def _draw_task(layout: bpy.types.UILayout, context: bpy.types.Context, card: SystemCard) -> None:
     """The task in progress, or what became of the last."""
     if MODELS.job is not None:
         _draw_progress(layout, card)
     elif MODELS.failure is not None:
-        failure = MODELS.failure
-        _draw_failure(
-            layout, textwrap.wrap(failure.message, PREFERENCES_LINE), textwrap.wrap(failure.hint, PREFERENCES_LINE)
-        )
+        _draw_failure(layout, context)
     elif MODELS.notice:
-        for line in textwrap.wrap(MODELS.notice, PREFERENCES_LINE):
+        for line in wrap(MODELS.notice, context):
             layout.label(text=line, icon="INFO")
 
 
@@ -141,11 +128,14 @@ def _draw_progress(layout: bpy.types.UILayout, card: SystemCard) -> None:
     row.operator("image_to_3d.cancel_model", text="", icon="X")
 
 
-def _draw_failure(layout: bpy.types.UILayout, message: list[str], hint: list[str]) -> None:
+def _draw_failure(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    failure = MODELS.failure
+    if failure is None:
+        return
     column = layout.column(align=True)
     told = column.column(align=True)
     told.alert = True
-    for number, line in enumerate(message):
+    for number, line in enumerate(wrap(failure.message, context)):
         told.label(text=line, icon="ERROR" if number == 0 else "BLANK1")
-    for line in hint:
+    for line in wrap(failure.hint, context):
         column.label(text=line, icon="BLANK1")

@@ -253,7 +253,7 @@ def test_the_preferences_list_every_system_with_its_state(folder, monkeypatch):
     drawn = Layout()
     kind = preferences.ImageTo3DPreferences
     kind.draw(SimpleNamespace(layout=drawn, bl_rna=kind.bl_rna), bpy.context)
-    text = "\n".join(drawn.drawn)
+    text = " ".join(drawn.drawn)
     assert "Teapot" in text and "Everyone, for any purpose" in text
     assert DIGEST[:12] in text and "the published file" in text
     assert {"image_to_3d.verify_model", "image_to_3d.remove_model", "image_to_3d.install_model"} <= set(drawn.drawn)
