@@ -3,14 +3,15 @@
 
 Runs the product's own road (encode, extract the surface, unwrap, bake) on objects that no training saw, and apart on
 scans that no training source contains. Beside Pebble stand the inflated silhouette and the best ellipsoid, so that a
-number means something. Writes ``figures.md`` (what it prints), ``figures.csv`` (each object) and a sheet of pictures
-for each set into ``--out``, and with ``--publish`` into ``docs/``. ``training/measure`` says what is measured and how.
+number means something. Writes for each set, ``test`` or ``scans``, its tables (``test.md``), the figures of each object
+(``test.csv``) and a sheet of pictures (``test.jpg``) into ``--out``, and with ``--publish`` into ``docs/``.
+``training/measure`` says what is measured and how.
 """
 
 import argparse
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -26,10 +27,11 @@ from .measure.sheets import best_median_worst, sheet
 from .measure.subjects import Subject, held_out, scans
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-HEAD = """# Pebble: figures
+#: What stands above a set's tables; its title, and what it was asked for with.
+HEAD = """# Pebble's figures: {title}
 
-Written by `make evaluate ARGS="{arguments}"`. [pebble.md](pebble.md#the-measure) says what they mean;
-[pebble_figures.csv](pebble_figures.csv) has each object. Means, medians in brackets.
+Written by `make evaluate ARGS="{arguments}"`. [pebble.md](../pebble.md#the-measure) says what they mean,
+[pebble_{title}.csv](pebble_{title}.csv) has each object. Means, medians in brackets.
 
 """
 #: Categories with fewer objects are not listed in the table by category.
@@ -73,21 +75,20 @@ def measure(args: argparse.Namespace) -> dict[str, list[Verdict]]:
     return sets
 
 
-def publish(out: Path, titles: Iterable[str]) -> None:
-    """Copy what was written to where the model card links to it."""
-    shutil.copy(out / "figures.md", DOCS / "pebble_figures.md")
-    shutil.copy(out / "figures.csv", DOCS / "pebble_figures.csv")
-    for title in titles:
-        shutil.copy(out / f"{title}.jpg", DOCS / "images" / f"pebble_{title}.jpg")
+def publish(out: Path, title: str) -> None:
+    """Copy what was written about a set to where the model card links to it."""
+    (DOCS / "figures").mkdir(exist_ok=True)
+    for suffix in (".md", ".csv"):
+        shutil.copy(out / f"{title}{suffix}", DOCS / "figures" / f"pebble_{title}{suffix}")
+    shutil.copy(out / f"{title}.jpg", DOCS / "images" / f"pebble_{title}.jpg")
 
 
-def report(sets: dict[str, list[Verdict]]) -> str:
-    """All tables, as Markdown."""
-    parts = [table({title: verdicts for title, verdicts in sets.items() if verdicts})]
-    for title, verdicts in sets.items():
-        if len({verdict.subject.source for verdict in verdicts}) > 1:
-            parts += [f"## {title.capitalize()}, by source\n", groups(verdicts, "source")]
-        parts += [f"## {title.capitalize()}, by category\n", groups(verdicts, "category", LEAST_IN_CATEGORY)]
+def report(title: str, verdicts: list[Verdict]) -> str:
+    """A set's tables, as Markdown."""
+    parts = [table({title: verdicts})]
+    if len({verdict.subject.source for verdict in verdicts}) > 1:
+        parts += ["## By source\n", groups(verdicts, "source")]
+    parts += ["## By category\n", groups(verdicts, "category", LEAST_IN_CATEGORY)]
     return "\n".join(parts)
 
 
@@ -108,15 +109,16 @@ def main() -> None:
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     started = time.process_time()
-    sets = measure(args)
-    text = report(sets)
-    # Where the data lies on this machine is nobody's business.
-    arguments = f"--splits {' '.join(args.splits)} --count {args.count} --scans FOLDER"
-    (args.out / "figures.md").write_text(HEAD.format(arguments=arguments) + text, encoding="utf-8")
-    write_csv(args.out / "figures.csv", sets)
-    if args.publish:
-        publish(args.out, sets)
-    print(text)
+    sets = {title: verdicts for title, verdicts in measure(args).items() if verdicts}
+    for title, verdicts in sets.items():
+        text = report(title, verdicts)
+        # Where the data lies on this machine is nobody's business.
+        asked = "--count 0 --scans FOLDER" if title == "scans" else f"--splits {title} --count {args.count}"
+        (args.out / f"{title}.md").write_text(HEAD.format(title=title, arguments=asked) + text, encoding="utf-8")
+        write_csv(args.out / f"{title}.csv", title, verdicts)
+        if args.publish:
+            publish(args.out, title)
+        print(text)
     print(f"{len(list(chain(*sets.values())))} objects, {time.process_time() - started:.0f} s of processor time")
 
 

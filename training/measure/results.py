@@ -91,14 +91,13 @@ def groups(verdicts: list[Verdict], attribute: str, least: int = 1) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write_csv(path: Path, sets: dict[str, list[Verdict]]) -> None:
-    """One line for each object and method, for comparison with later results."""
+def write_csv(path: Path, title: str, verdicts: list[Verdict]) -> None:
+    """One line for each object of a set and method, for comparison with later results."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["set", "source", "category", "name", "method", *SHOWN])
-        for title, verdicts in sets.items():
-            for verdict in verdicts:
-                subject = verdict.subject
-                for method, figures in verdict.figures.items():
-                    numbers = [f"{figures[name]:.4g}" if name in figures else "" for name in SHOWN]
-                    writer.writerow([title, subject.source, subject.category, subject.name, method, *numbers])
+        for verdict in verdicts:
+            subject = verdict.subject
+            for method, figures in verdict.figures.items():
+                numbers = [f"{figures[name]:.4g}" if name in figures else "" for name in SHOWN]
+                writer.writerow([title, subject.source, subject.category, subject.name, method, *numbers])
