@@ -59,7 +59,7 @@ class SystemCard:
         source: who made it, where it is published.
         checkpoint: where its weights come from; None if they are bundled.
         graphs: files of its networks, absolute; the checkpoint has to hold the tensors of all their manifests.
-        memory_bytes: peak working memory of one run on a CPU, measured.
+        memory_bytes: peak working memory of one run on a CPU; measured, or estimated where the module says so.
         framing: how the photo is cropped and padded for it.
         views: photos it needs. Systems that need more than one cannot be run on a single photo.
     """

@@ -42,7 +42,8 @@ CUBIC = -0.75
 SIZES = {"small": (224, 446_000_000), "base": (336, 1_041_000_000), "large": (448, 1_809_000_000)}
 """Side of the network's input, pixels, and size of its checkpoint, bytes (the tensors' float32 values)."""
 
-MEMORY = {"small": 1_300_000_000, "base": 2_400_000_000, "large": 4_000_000_000}
+MEMORY = {"small": 1_200_000_000, "base": 1_900_000_000, "large": 2_700_000_000}
+"""Estimated: the checkpoint and what TripoSR takes besides its own, with more for the larger picture."""
 
 DATA = {
     "mix": ("trained on Objaverse and on video frames of real objects", "model.safetensors"),

@@ -61,7 +61,7 @@ SYSTEM = SingleViewSystem(
             sha256="429e2c6b22a0923967459de24d67f05962b235f79cde6b032aa7ed2ffcd970ee",
         ),
         graphs=(GRAPHS / "triposr_encoder.onnx", GRAPHS / "triposr_decoder.onnx"),
-        memory_bytes=3_000_000_000,
+        memory_bytes=2_500_000_000,
         framing=FramingSettings(
             size=512, foreground_ratio=0.85, background=(127 / 255,) * 3, resampling=Image.Resampling.BILINEAR
         ),
