@@ -83,6 +83,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=SEED)
     options = parser.parse_args()
     manifests = [json.loads(path.read_text(encoding="utf-8")) for path in options.manifests]
+    # Variants say only in what they differ from the graph that they were made from.
+    manifests = [manifest for manifest in manifests if "variant_of" not in manifest]
     shapes = {name: tuple(tensor["shape"]) for manifest in manifests for name, tensor in manifest["tensors"].items()}
     write_seeded(options.out, shapes, options.seed, manifests[0]["prefix"])
     print(f"{options.out}: {len(shapes)} tensors, {options.out.stat().st_size / 1e9:.2f} GB")
