@@ -58,6 +58,9 @@ FARTHEST = 0.03
 SAMPLES = 112
 """Of the voxel field along each axis."""
 
+COLOR_SAMPLES = 64
+"""Of the field whose colours are baked: as fine as TripoSR's triplanes; Pebble's code is coarser."""
+
 RESOLUTION = 150
 """Of the high-poly's surface: about 40 to 90 thousand quads, as Standard quality gives."""
 
@@ -107,14 +110,14 @@ def random_object(seed: int) -> list[Part]:
     return parts
 
 
-def field_of(parts: list[Part]) -> VoxelField:
+def field_of(parts: list[Part], samples: int = SAMPLES) -> VoxelField:
     """The object as a network's output would be: a grid of values, positive inside, and colours."""
-    axis = np.linspace(-1.0, 1.0, SAMPLES)
+    axis = np.linspace(-1.0, 1.0, samples)
     points = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3).astype(np.float32)
-    shape = (SAMPLES,) * 3
+    shape = (samples,) * 3
     values = -signed_distance(parts, points).reshape(shape)
     paint = colors(parts, points).reshape(*shape, 3)
-    return VoxelField(values.astype(np.float32), paint.astype(np.float32), np.full(3, -1), 2.0 / (SAMPLES - 1), 0.0)
+    return VoxelField(values.astype(np.float32), paint.astype(np.float32), np.full(3, -1), 2.0 / (samples - 1), 0.0)
 
 
 def add_object(name: str, polygons: Polygons) -> bpy.types.Object:
@@ -220,7 +223,7 @@ def _set_up(scene: bpy.types.Scene) -> bpy.types.Object:
 
 def compare_colors(seed: int, low: Polygons, size: int) -> tuple[float, float, float]:
     """Seconds of the field's bake and of Cycles' colour bake to one low-poly mesh, and the PSNR between them."""
-    field = field_of(random_object(seed))
+    field = field_of(random_object(seed), COLOR_SAMPLES)
     photo = np.zeros((64, 64, 4), np.uint8)
     code = Code("bench", "1", {}, Camera.looking_at_origin(0.2, 2.7, 3.4), Window(32, 32, 32, 64, 64), photo, {})
     mesh = UVMesh(low.vertices, low.triangles, low.uvs[low.triangle_corners])
