@@ -13,6 +13,7 @@ from image_to_3d import cli
 from image_to_3d.inference.bake import Maps
 from image_to_3d.inference.cutout import CutoutMethod
 from image_to_3d.inference.errors import PhotoError
+from image_to_3d.inference.network import Precision
 from image_to_3d.jobs import JobState
 from image_to_3d.scene.background_tasks import Remesh
 from image_to_3d.scene.detail_bake import DetailMaps
@@ -159,6 +160,11 @@ def test_jobs_run_side_by_side_and_share_the_cores(hosts, photos, tmp_path, capf
     assert [len(host.asked) for host in hosts.made] == [1, 1]
     assert hosts.most_running == 2
     assert [host.launch.runtime.threads for host in hosts.made] == [4, 4]
+
+
+def test_precision_reaches_the_worker(hosts, photo_path, tmp_path, capfd):
+    run(capfd, photo_path, "--output", tmp_path, "--precision", "int8")
+    assert [host.launch.runtime.precision for host in hosts.made] == [Precision.INT8]
 
 
 def test_one_job_runs_one_after_the_other(hosts, photos, tmp_path, capfd):
