@@ -73,7 +73,6 @@ def _draw_state(box: bpy.types.UILayout, context: bpy.types.Context, state: Mode
     buttons.alignment = "RIGHT"
     _draw_buttons(buttons, state)
     about = box.column(align=True)
-    about.active = False
     size = f"{gigabytes(card.download_bytes)} download, " if card.checkpoint else ""
     gives = card.gives[:1].upper() + card.gives[1:]
     lines = [
