@@ -3,7 +3,7 @@
 
 Reads ``training/curves/*.jsonl`` (the lines of ``curves.jsonl`` that hold a validation) and writes
 ``docs/images/pebble_training.png``: how far the first and the last surface are from the truth on held-out objects, by
-training samples seen. The error is the loss's: half-sizes of the crop, large errors damped (``JUDGED_TOLERANT``).
+training samples seen: mean distance along the ray, in half-sizes of the crop.
 """
 
 import argparse
@@ -67,7 +67,7 @@ def panel(title: str, curves: Sequence[Curve]) -> Image.Image:
     for tick in nice_ticks(low, high):
         ((_, y),) = place(np.zeros(1), np.array([tick]))
         draw.line([(left, y), (width - right, y)], GRID, scale)
-        draw.text((left - 6 * scale, y), f"{tick:.2f}", TEXT, font, anchor="rm")
+        draw.text((left - 6 * scale, y), f"{tick:.3f}", TEXT, font, anchor="rm")
     for tick in nice_ticks(0, most):
         ((x, y),) = place(np.array([tick]), np.array([low]))
         draw.text((x, y + 6 * scale), f"{tick / 1000:g}k", TEXT, font, anchor="mt")
@@ -91,7 +91,7 @@ def main() -> None:
         files = sorted(folder.glob("*.jsonl"))
         panels = [
             panel(f"{folder.name.replace('_', ' ')}: {title}", [read(path, key) for path in files])
-            for title, key in (("first surface", "front"), ("last surface", "back"))
+            for title, key in (("first surface", "front_distance"), ("last surface", "back_distance"))
         ]
         rows.append(np.concatenate([np.asarray(image) for image in panels], 1))
     Image.fromarray(np.concatenate(rows)).quantize(64).save(args.out, optimize=True)

@@ -23,6 +23,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from .data.solid import CELL, EXTENT, RESOLUTION, TRUNCATION
+from .encoder import PATCHES
 from .network import BINS, DEPTH_RANGE, MAPS, Decoder, Prediction
 from .pack import mirror_tokens, open_arrays, pack, read_index
 
@@ -58,7 +59,9 @@ SLOPE_STEPS = (1, 4)
 PEAK_RATE, PEAK_RATE_THINKING = 1e-3, 8e-4
 BATCH, EMA, WARM_UP = 16, 0.997, 100
 #: Share of the encoder's channels left out of each training sample, and AdamW's decay.
-FEATURE_DROPOUT, WEIGHT_DECAY = 0.15, 0.05
+FEATURE_DROPOUT, WEIGHT_DECAY = 0.2, 0.05
+#: Share of the samples that are made wider or narrower, and by how much at most.
+STRETCHED, STRETCH = 0.6, 1.3
 #: Share of samples shown in the orientation in which DINOv2 saw them, and not as its mirror image.
 TRUE_ORIENTATION = 0.75
 #: The curves' fixed validation set: the first objects of the split, in these views.
@@ -188,6 +191,42 @@ def vary(batch: Batch) -> Batch:
     features = [functional.dropout2d(feature, FEATURE_DROPOUT) for feature in maps]
     features.append(tokens * functional.dropout(torch.ones(n, 1, tokens.shape[2]), FEATURE_DROPOUT))
     return replace(batch, photo=photo.contiguous(memory_format=torch.channels_last), features=features)
+
+
+def stretch(batch: Batch) -> Batch:
+    """Make some objects wider or narrower: photo, truth and features alike, as far as the crop has room.
+
+    Across the picture the features of a stretched photo are nearly the stretched features, and neither depths nor
+    elevation change: this makes new objects of old ones without the encoder.
+    """
+    n = len(batch.photo)
+    wide = ((batch.mask > 0.5).any(2).squeeze(1) * torch.linspace(-1, 1, batch.mask.shape[3]).abs()).amax(1)
+    tall = ((batch.mask > 0.5).any(3).squeeze(1) * torch.linspace(-1, 1, batch.mask.shape[2]).abs()).amax(1)
+    factor = torch.exp(torch.empty(n).uniform_(-1, 1) * math.log(STRETCH))
+    # The longer side fills the crop, so what is wide may not become narrow, and nothing may leave the crop.
+    factor = torch.minimum(torch.maximum(factor, (tall / wide.clamp(min=0.1)).clamp(max=1)), 0.92 / wide.clamp(min=0.1))
+    factor = torch.where(torch.rand(n) < STRETCHED, factor, torch.ones(n))
+    transform = torch.zeros(n, 2, 3)
+    transform[:, 0, 0], transform[:, 1, 1] = 1 / factor, 1
+
+    def warp(maps: Tensor, mode: str = "bilinear") -> Tensor:
+        grid = functional.affine_grid(transform, list(maps.shape), align_corners=False)
+        return functional.grid_sample(maps, grid, mode, "border", align_corners=False)
+
+    *maps, tokens = batch.features
+    patches = tokens[:, 1:].transpose(1, 2).unflatten(2, (PATCHES, PATCHES))
+    tokens = torch.cat([tokens[:, :1], warp(patches).flatten(2).transpose(1, 2)], 1)
+    place = ((batch.columns % MAPS + 0.5) / MAPS * 2 - 1) * factor[:, None]
+    moved = ((place + 1) / 2 * MAPS).long().clamp(0, MAPS - 1)
+    return replace(
+        batch,
+        photo=warp(batch.photo).contiguous(memory_format=torch.channels_last),
+        mask=warp(batch.mask),
+        features=[*(warp(m).contiguous(memory_format=torch.channels_last) for m in maps), tokens],
+        depths=warp(batch.depths, "nearest"),
+        albedo=warp(batch.albedo, "nearest"),
+        columns=batch.columns // MAPS * MAPS + moved,
+    )
 
 
 def prefetched(source: Iterator[Batch], ahead: int = 3) -> Iterator[Batch]:
@@ -348,7 +387,7 @@ def main() -> None:
     means: dict[str, float] = {}
     started = time.monotonic()
     for batch in prefetched(batches(train, BATCH, seed=trainer.step)):
-        for name, value in trainer.learn(vary(batch)).items():
+        for name, value in trainer.learn(vary(stretch(batch))).items():
             means[name] = means.get(name, 0.0) + value / args.report
         now = time.monotonic()
         trainer.spent, started = trainer.spent + now - started, now

@@ -98,16 +98,16 @@ class Pebble:
     card = SystemCard(
         id="pebble",
         name="Pebble",
-        version="1",
+        version="2",
         description="Bundled with the extension: fast and coarse, works offline on any computer",
         gives="surface, base colour",
         licence="GPL-3.0-or-later AND Apache-2.0",
         licence_url="",
         who_may_use="Everyone, for any purpose",
-        source="trained by this project (docs/pebble.md) on features of efficientnet-lite0",
+        source="trained by this project (docs/pebble.md) on features of efficientnet-lite0 and DINOv2",
         checkpoint=None,
         graphs=(GRAPHS / "pebble.onnx",),
-        memory_bytes=300_000_000,
+        memory_bytes=400_000_000,
         framing=FramingSettings(size=PHOTO, foreground_ratio=0.86, background=(GREY / 255,) * 3),
     )
 
@@ -212,7 +212,7 @@ class PebbleField:
 def predict(run: Callable[[dict[str, Array]], Outputs], photo: Array, mask: Array) -> Outputs:
     """The mean of what the network says about a photo and about its mirror image, turned back.
 
-    Twice 20 ms for smoother surfaces: the errors of the two are partly independent.
+    Twice 80 ms for smoother surfaces: the errors of the two are partly independent.
 
     Args:
         run: runs the network once on named inputs.

@@ -45,7 +45,15 @@ def code_of(outputs, alpha):
     arrays, elevation, field_of_view = pebble.read_prediction(outputs, alpha)
     camera = pebble.fit_camera(arrays, 1 / np.tan(field_of_view / 2), elevation)
     photo = np.dstack([np.full((SIZE, SIZE, 3), 128, np.uint8), alpha])
-    return Code("pebble", "1", arrays, camera, Window(SIZE / 2, SIZE / 2, SIZE / 2, SIZE, SIZE), photo, {})
+    return Code(
+        "pebble",
+        pebble.SYSTEM.card.version,
+        arrays,
+        camera,
+        Window(SIZE / 2, SIZE / 2, SIZE / 2, SIZE, SIZE),
+        photo,
+        {},
+    )
 
 
 @pytest.fixture(scope="module")
