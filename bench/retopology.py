@@ -88,7 +88,7 @@ class Row:
 
 
 def random_object(seed: int) -> list[Part]:
-    """Two to six parts that hang together; half of the objects are mirrored in x."""
+    """Two to six parts, one through the other or apart; half of the objects are mirrored in x."""
     rng = np.random.default_rng(seed)
     centre = np.zeros(3)
     parts = []
@@ -115,7 +115,7 @@ def field_of(parts: list[Part], samples: int = SAMPLES) -> VoxelField:
     axis = np.linspace(-1.0, 1.0, samples)
     points = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3).astype(np.float32)
     shape = (samples,) * 3
-    values = -signed_distance(parts, points).reshape(shape)
+    values = signed_distance(parts, points).reshape(shape)
     paint = colors(parts, points).reshape(*shape, 3)
     return VoxelField(values.astype(np.float32), paint.astype(np.float32), np.full(3, -1), 2.0 / (samples - 1), 0.0)
 

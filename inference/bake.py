@@ -39,6 +39,13 @@ SPACING = 0.5
 SPACING_LIMITS = (1.0 / 256.0, 1.0 / 24.0)
 """Bounds for that distance, object units: finer is the texels' business, coarser would lose the facing angle."""
 
+CUTS = {
+    1: np.array([[0, 3, 2], [3, 1, 2]]),
+    2: np.array([[0, 3, 4], [3, 1, 4], [0, 4, 2]]),
+    3: np.array([[0, 3, 5], [3, 1, 4], [5, 4, 2], [3, 4, 5]]),
+}
+"""By how many of its edges are halved, what a triangle becomes: its corners are 0 to 2, the edges' middles 3 to 5."""
+
 PROBES = 2000
 """Triangles at whose centres interpolated colours are compared with the field's."""
 
@@ -195,31 +202,52 @@ def _refined(
     corners: NDArray[np.float64],
     spacing: float,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.integer[Any]], NDArray[np.float64]]:
-    """Points, normals, triangles and UVs after triangles with an edge over ``spacing`` were cut in four, repeatedly."""
+    """Points, normals, triangles and UVs after edges over ``spacing`` were halved, repeatedly.
+
+    Only such edges are: a sliver, as artists and Decimate make them, becomes a strip and not a fine mesh.
+    """
     done: list[tuple[NDArray[np.integer[Any]], NDArray[np.float64]]] = []
     while True:
         edges = points[np.roll(triangles, -1, axis=1)] - points[triangles]
-        large = ((edges * edges).sum(axis=2) > spacing * spacing).any(axis=1)
+        long = (edges * edges).sum(axis=2) > spacing * spacing
+        large = long.any(axis=1)
         done.append((triangles[~large], corners[~large]))
         if not large.any():
             break
-        triangles, corners = triangles[large], corners[large]
+        triangles, corners, long = triangles[large], corners[large], long[large]
         following = np.roll(triangles, -1, axis=1)
-        pairs = np.stack([np.minimum(triangles, following), np.maximum(triangles, following)], axis=2).reshape(-1, 2)
-        keys, middle = np.unique(pairs[:, 0].astype(np.int64) * len(points) + pairs[:, 1], return_inverse=True)
+        lower, upper = np.minimum(triangles, following)[long], np.maximum(triangles, following)[long]
+        keys, inverse = np.unique(lower.astype(np.int64) * len(points) + upper, return_inverse=True)
+        middle = np.zeros(long.shape, np.int64)
+        middle[long] = inverse.ravel() + len(points)
         ends = keys // len(points), keys % len(points)
-        middle = middle.reshape(-1, 3) + len(points)
         points = np.concatenate([points, 0.5 * (points[ends[0]] + points[ends[1]])]).astype(np.float32)
         halved = normals[ends[0]] + normals[ends[1]]
         halved /= np.maximum(np.linalg.norm(halved, axis=1, keepdims=True), 1e-30)
         normals = np.concatenate([normals, halved])
-        between = 0.5 * (corners + np.roll(corners, -1, axis=1))
-        parts = [(triangles[:, i], middle[:, i], middle[:, i - 1]) for i in range(3)] + [tuple(middle.T)]
-        places = [(corners[:, i], between[:, i], between[:, i - 1]) for i in range(3)]
-        places.append((between[:, 0], between[:, 1], between[:, 2]))
-        triangles = np.concatenate([np.stack(part, axis=1) for part in parts])
-        corners = np.concatenate([np.stack(place, axis=1) for place in places])
+        triangles, corners = _cut(triangles, corners, middle, long)
     return points, normals, np.concatenate([part[0] for part in done]), np.concatenate([part[1] for part in done])
+
+
+def _cut(
+    triangles: NDArray[np.integer[Any]],
+    corners: NDArray[np.float64],
+    middle: NDArray[np.int64],
+    long: NDArray[np.bool_],
+) -> tuple[NDArray[np.integer[Any]], NDArray[np.float64]]:
+    """Triangles (t, 3) and their UVs (t, 3, 2) cut at the middles (t, 3) of those edges that are long (t, 3)."""
+    counts = long.sum(axis=1)
+    # Turned so that the long edges come first; edge i leads from corner i to the next.
+    first = np.where(counts == 1, long.argmax(axis=1), np.where(counts == 2, long.argmin(axis=1) + 1, 0))
+    order = (first[:, None] + np.arange(3)) % 3
+    between = 0.5 * (corners + np.roll(corners, -1, axis=1))
+    points = np.concatenate([np.take_along_axis(array, order, 1) for array in (triangles, middle)], axis=1)
+    places = np.concatenate([np.take_along_axis(array, order[:, :, None], 1) for array in (corners, between)], axis=1)
+    chosen = [counts == count for count in CUTS]
+    return (
+        np.concatenate([points[c][:, cut].reshape(-1, 3) for c, cut in zip(chosen, CUTS.values(), strict=True)]),
+        np.concatenate([places[c][:, cut].reshape(-1, 3, 2) for c, cut in zip(chosen, CUTS.values(), strict=True)]),
+    )
 
 
 def _interpolates(field: Field, samples: _Samples, appearance: Appearance) -> bool:
