@@ -23,8 +23,8 @@ DEVICES = (
 PRECISIONS = (
     ("automatic", "Automatic", "As the authors run it on the CPU, 16 bits on a GPU"),
     ("float32", "32 bits", "As the authors run it"),
-    ("float16", "16 bits", "Half the memory, no visible difference; on the CPU no faster"),
-    ("int8", "8 bits", "A quarter of the memory and about twice as fast on the CPU; details may shift slightly"),
+    ("float16", "16 bits", "Weights of half the size; no visible difference, and on the CPU no faster"),
+    ("int8", "8 bits", "Weights of a quarter of the size, about twice as fast on the CPU; details may shift slightly"),
 )
 """Identifier, label and tooltip of each precision; Pebble's weights are what they are."""
 
