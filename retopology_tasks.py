@@ -28,11 +28,9 @@ from .scene.symmetry import Symmetry, find_symmetry
 from .scene.uv_mesh import uv_mesh, uv_overlap
 from .tasks import existing
 
-WORST_FOLDED = 0.001
-"""Share of folded faces above which another attempt is made, although such a mesh can be used."""
-
-WORST_DISTANCE = 0.03
-"""Largest distance, in parts of the longest side, likewise."""
+WORST_DISTANCE = 0.06
+"""Largest distance, in parts of the longest side, above which another attempt is made, although such a mesh can be
+used: narrow gaps are often closed so far, and a part that was lost is farther away."""
 
 ATTEMPT_SECONDS, FACES_PER_SECOND = 120.0, 100.0
 """Time for an attempt: so long, and a second more for so many faces. QuadriFlow takes a few seconds for 5,000 on an
@@ -146,7 +144,7 @@ class RetopologyTask:
         first = RemeshSettings(options.method, options.faces, self.symmetry, options.keep_sharp)
         if options.method is not RemeshMethod.QUADS:
             return [first]
-        ways = [first, replace(first, voxel_scale=0.7, seed=1), replace(first, voxel_scale=1.6, seed=2)]
+        ways = [first, replace(first, voxel_scale=1.0, seed=1), replace(first, voxel_scale=1.6, seed=2)]
         if self.symmetry is not None:
             ways.append(replace(first, symmetry=None, seed=3))
         # As many triangles as the quads would have had.
@@ -160,7 +158,7 @@ class RetopologyTask:
     def _badness(result: Remeshed) -> float:
         """0 for what an artist would take without a word."""
         check = result.check
-        folded = max(0.0, check.folds / check.faces - WORST_FOLDED) * 10.0
+        folded = 10.0 * check.folds / check.faces
         far = max(0.0, check.largest_distance - WORST_DISTANCE)
         return folded + far + (check.open_edges + check.knotted_edges) / check.faces
 

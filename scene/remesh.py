@@ -33,7 +33,7 @@ Floats = NDArray[np.floating[Any]]
 WORKING_SIZE = 1000.0
 """Longest side of the copy that is worked on: 0.0001 units are a ten-millionth of it."""
 
-FINEST_VOXEL, COARSEST_VOXEL = 1.0 / 240.0, 1.0 / 48.0
+FINEST_VOXEL, COARSEST_VOXEL = 1.0 / 320.0, 1.0 / 48.0
 """Bounds of the voxels' size, in parts of the longest side."""
 
 VOXELS_PER_FACE = 0.6
@@ -76,7 +76,7 @@ class RemeshSettings:
     faces: int = 5000
     symmetry: Symmetry | None = None
     keep_sharp: bool = False
-    voxel_scale: float = 1.0
+    voxel_scale: float = 0.7
     seed: int = 0
 
 
@@ -123,8 +123,7 @@ def remesh(high: Polygons, settings: RemeshSettings, monitor: Monitor) -> Remesh
             healed = _half(healed)
     with monitor.stage(RetopologyStage.REMESH):
         low = METHODS[settings.method](healed, settings)
-        if settings.symmetry is None:
-            low = _without_holes(low)
+        low = _tidied(low, is_half=settings.symmetry is not None)
     with monitor.stage(RetopologyStage.FIT):
         tree = triangle_tree(working)
         if settings.symmetry is not None:
@@ -198,10 +197,14 @@ def _closed(polygons: Polygons) -> Polygons:
     return edited(polygons, heal)
 
 
-def _without_holes(polygons: Polygons) -> Polygons:
-    """Holes of a few edges, as QuadriFlow leaves them now and then, closed with quads where possible."""
+def _tidied(polygons: Polygons, *, is_half: bool) -> Polygons:
+    """Without what QuadriFlow leaves now and then: holes of a few edges, and pairs of quads that share two edges."""
 
-    def fill(mesh: bmesh.types.BMesh) -> None:
+    def tidy(mesh: bmesh.types.BMesh) -> None:
+        doublets = [vertex for vertex in mesh.verts if len(vertex.link_edges) == 2 and not vertex.is_boundary]
+        bmesh.ops.dissolve_verts(mesh, verts=doublets)
+        if is_half:
+            return
         borders = [edge for edge in mesh.edges if edge.is_boundary]
         if not borders:
             return
@@ -209,7 +212,7 @@ def _without_holes(polygons: Polygons) -> Polygons:
         pieces = bmesh.ops.triangulate(mesh, faces=[face for face in made if len(face.verts) > 4])["faces"]
         bmesh.ops.join_triangles(mesh, faces=pieces, angle_face_threshold=3.2, angle_shape_threshold=3.2)
 
-    return edited(polygons, fill)
+    return edited(polygons, tidy)
 
 
 def voxel_remeshed(polygons: Polygons, voxel: float) -> Polygons:
