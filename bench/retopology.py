@@ -102,7 +102,10 @@ def random_object(seed: int) -> list[Part]:
         if kind == "box":
             shape = box(centre, reach, rng.choice([0.01, 0.05]))
         elif kind == "rod":
-            shape = rod(centre - reach * rng.choice([-1, 1], 3), centre + reach, rng.uniform(0.05, 0.16))
+            signs = rng.choice([-1, 1], 3)
+            if (signs < 0).all():  # both ends would fall together
+                signs = -signs
+            shape = rod(centre - reach * signs, centre + reach, rng.uniform(0.05, 0.16))
         elif kind == "pot":
             shape = pot(centre - [0, 0, reach[2]], float(reach[0]), 2 * float(reach[2]), 0.05)
         else:
