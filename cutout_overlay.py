@@ -17,7 +17,7 @@ BOX_COLOUR = (1.0, 0.75, 0.1, 1.0)
 _FRAGMENT = "void main() { color = vec4(tint.rgb, tint.a * (1.0 - texture(mask, place).a)); }"
 _VERTEX = """
 void main() {
-    place = position;
+    place = corner;
     gl_Position = matrix * vec4(position, 0.0, 1.0);
 }
 """
@@ -33,7 +33,7 @@ class Overlay:
     def start(self) -> None:
         """Draw from now on."""
         if self._handler is None:
-            self._handler = bpy.types.SpaceImageEditor.draw_handler_add(self._draw, (), "WINDOW", "POST_VIEW")
+            self._handler = bpy.types.SpaceImageEditor.draw_handler_add(self._draw, (), "WINDOW", "POST_PIXEL")
 
     def stop(self) -> None:
         """Draw no more."""
@@ -48,8 +48,10 @@ class Overlay:
         if self._shader is None:
             self._shader = _create_shader()
         shader, texture = self._shader, gpu.texture.from_image(space.image)
+        # In pixels, over the finished picture: in its own plane the two would show through each other as a stipple.
         corners = ((0, 0), (1, 0), (1, 1), (0, 1))
-        batch = batch_for_shader(shader, "TRI_FAN", {"position": corners})
+        pixels = [_to_pixels(corner) for corner in corners]
+        batch = batch_for_shader(shader, "TRI_FAN", {"position": pixels, "corner": corners})
         gpu.state.blend_set("ALPHA")
         shader.bind()
         shader.uniform_float("matrix", gpu.matrix.get_projection_matrix() @ gpu.matrix.get_model_view_matrix())
@@ -75,6 +77,11 @@ OVERLAY = Overlay()
 BOX = Box()
 
 
+def _to_pixels(place: tuple[float, float]) -> tuple[float, float]:
+    """From the Image Editor's coordinates to pixels of its region."""
+    return bpy.context.region.view2d.view_to_region(*place, clip=False)
+
+
 def _create_shader() -> gpu.types.GPUShader:
     info = gpu.types.GPUShaderCreateInfo()
     between = gpu.types.GPUStageInterfaceInfo("image_to_3d_cutout")
@@ -83,6 +90,7 @@ def _create_shader() -> gpu.types.GPUShader:
     info.push_constant("VEC4", "tint")
     info.sampler(0, "FLOAT_2D", "mask")
     info.vertex_in(0, "VEC2", "position")
+    info.vertex_in(1, "VEC2", "corner")
     info.vertex_out(between)
     info.fragment_out(0, "VEC4", "color")
     info.vertex_source(_VERTEX)
@@ -93,7 +101,7 @@ def _create_shader() -> gpu.types.GPUShader:
 def _draw_box(first: tuple[float, float], second: tuple[float, float]) -> None:
     shader = gpu.shader.from_builtin("UNIFORM_COLOR")
     corners = [first, (second[0], first[1]), second, (first[0], second[1]), first]
-    batch = batch_for_shader(shader, "LINE_STRIP", {"pos": [(*corner, 0.0) for corner in corners]})
+    batch = batch_for_shader(shader, "LINE_STRIP", {"pos": [(*_to_pixels(corner), 0.0) for corner in corners]})
     shader.bind()
     shader.uniform_float("color", BOX_COLOUR)
     batch.draw(shader)

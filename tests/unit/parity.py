@@ -26,7 +26,7 @@ def assert_equals_recorded(case, graphs, tmp_path, threads=1):
     assert set(found) == set(wanted)
     for name, difference in largest_difference(found, wanted).items():
         assert difference < (PLANES_TOLERANCE if name == "planes" else DECODED_TOLERANCE), name
-        assert np.std(wanted[name]) > 0.1 * np.abs(wanted[name]).max(), f"{name} hardly varies and shows little"
+        assert np.ptp(wanted[name]) > 0.5 * np.abs(wanted[name]).max(), f"{name} hardly varies and shows little"
 
 
 def run_graph(graph, folder, threads):

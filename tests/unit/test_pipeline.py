@@ -166,7 +166,7 @@ def test_provenance_tells_where_the_code_came_from(settings, photo_path, tmp_pat
     assert provenance["weights_licence"] == "CC0-1.0"
     told = json.loads(provenance["settings"])
     assert told["surface"]["resolution"] == 48
-    assert told["cutout"] == {"method": "mask", "mask_path": "mask.png"}
+    assert told["cutout"] == {"method": "mask", "mask_path": "mask.png", "box": None}
     assert str(tmp_path) not in json.dumps(dict(provenance))
 
 
