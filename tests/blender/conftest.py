@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An empty Blender file for each test, the extension registered, and reconstructions made without a network."""
 
+import os
+import sys
+
 import pytest
 
 bpy = pytest.importorskip("bpy", reason="the bpy module is not installed")
@@ -16,6 +19,26 @@ from image_to_3d.inference.pipeline import Reconstruction  # noqa: E402
 from image_to_3d.inference.surface import Surface, SurfaceReport  # noqa: E402
 from image_to_3d.jobs import JobState  # noqa: E402
 from PIL import Image  # noqa: E402
+
+_exit_status = 0
+
+
+def pytest_sessionfinish(exitstatus):
+    """Remember how it went."""
+    global _exit_status
+    _exit_status = int(exitstatus)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure():
+    """Leave without running destructors.
+
+    Blender 4.5 as a module destroys a condition variable that a thread of its own (``delayed_close_thread_run``) waits
+    for, and then never ends.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(_exit_status)
 
 
 @pytest.fixture(autouse=True)
