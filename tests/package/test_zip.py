@@ -24,7 +24,7 @@ CLIENT = {
 }
 """What downloading needs besides PyYAML."""
 
-SHIPPED_ROOTS = {"inference", "jobs", "operators", "panels", "scene", "wheels"}
+SHIPPED_ROOTS = {"inference", "jobs", "operators", "panels", "scene", "translations", "wheels"}
 
 
 @pytest.fixture(scope="module")
