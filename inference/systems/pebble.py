@@ -101,7 +101,7 @@ class Pebble:
         version="2",
         description="Bundled with the extension: fast and coarse, works offline on any computer",
         gives="surface, base colour",
-        licence="GPL-3.0-or-later AND Apache-2.0",
+        licence="GPL-3.0-or-later AND Apache-2.0 AND MIT",
         licence_url="",
         who_may_use="Everyone, for any purpose",
         source="trained by this project (docs/pebble.md) on features of efficientnet-lite0 and DINOv2",
