@@ -11,6 +11,9 @@ from .stored_code import has_code
 PLACE_KEY = "image_to_3d_place"
 """Custom property: where the object stood before it was lined up."""
 
+COMPARISON_KEY = "image_to_3d_comparison"
+"""Custom property of the collection that holds all results of a photo: the hash of the photo's file."""
+
 GAP = 0.25
 """Between neighbours, as a share of the widest."""
 
@@ -30,7 +33,9 @@ def results_of_same_photo(target: bpy.types.Object) -> list[bpy.types.Object]:
 
 
 def line_up(target: bpy.types.Object) -> list[bpy.types.Object]:
-    """Stand all results of the object's photo side by side along X, beginning where the first of them stands.
+    """Stand all results of the object's photo side by side along X, in one collection.
+
+    They begin where the first of them stands.
 
     Raises:
         SettingsError: there is nothing to compare with.
@@ -48,6 +53,7 @@ def line_up(target: bpy.types.Object) -> list[bpy.types.Object]:
     first = results[0].location.copy()
     for number, item in enumerate(results):
         item.location = (first.x + number * step, first.y, first.z)
+    _gather(results)
     return results
 
 
@@ -63,13 +69,64 @@ def keep(target: bpy.types.Object) -> int:
         del target[PLACE_KEY]
     removed: list[bpy.types.ID] = []
     for item in others:
-        camera = matched_camera(item)
-        family = {item, camera} if camera is not None else {item}
-        removed += [
-            collection
-            for collection in item.users_collection
-            if set(collection.all_objects) <= family and collection != bpy.context.scene.collection
-        ]
-        removed += family
+        own = _own_collection(item)
+        removed += _family(item) | ({own} if own is not None else set())
+    _release(target)
     bpy.data.batch_remove(removed)
     return len(others)
+
+
+def _family(item: bpy.types.Object) -> set[bpy.types.Object]:
+    """A result and its camera."""
+    camera = matched_camera(item)
+    return {item, camera} if camera is not None else {item}
+
+
+def _own_collection(item: bpy.types.Object) -> bpy.types.Collection | None:
+    """The collection that holds this result and nothing else; None where the artist has sorted things otherwise."""
+    family = _family(item)
+    for collection in item.users_collection:
+        is_apart = collection != bpy.context.scene.collection and COMPARISON_KEY not in collection
+        if is_apart and set(collection.all_objects) <= family:
+            return collection
+    return None
+
+
+def _comparison(target: bpy.types.Object) -> bpy.types.Collection | None:
+    """The collection with all results of the object's photo, if there is one."""
+    photo = provenance_of(target).get("photo_sha256")
+    found = (item for item in bpy.context.scene.collection.children if item.get(COMPARISON_KEY) == photo)
+    return next(found, None)
+
+
+def _gather(results: list[bpy.types.Object]) -> None:
+    """Put the results into one collection; links into collections of the artist's stay."""
+    root = bpy.context.scene.collection
+    comparison = _comparison(results[0])
+    if comparison is None:
+        comparison = bpy.data.collections.new(f"{results[0].name} results")
+        comparison[COMPARISON_KEY] = provenance_of(results[0])["photo_sha256"]
+        root.children.link(comparison)
+    for item in results:
+        own = _own_collection(item)
+        if own is None:
+            if item.name not in comparison.objects:
+                comparison.objects.link(item)
+        elif own.name not in comparison.children:
+            comparison.children.link(own)
+            if own.name in root.children:
+                root.children.unlink(own)
+
+
+def _release(target: bpy.types.Object) -> None:
+    """Take the kept result out of the collection with all results, which goes."""
+    comparison = _comparison(target)
+    if comparison is None:
+        return
+    root = bpy.context.scene.collection
+    own = _own_collection(target)
+    if own is not None and own.name in comparison.children:
+        comparison.children.unlink(own)
+        if not any(own.name in parent.children for parent in (root, *root.children_recursive)):
+            root.children.link(own)
+    bpy.data.collections.remove(comparison)

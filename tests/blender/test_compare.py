@@ -67,6 +67,29 @@ def test_results_stand_side_by_side(again, made):
     assert again.location.y == made.location.y
 
 
+def test_results_are_in_one_collection(again, made):
+    (comparison,) = bpy.context.scene.collection.children
+    assert comparison.name == "ball results"
+    assert {item.name for item in comparison.all_objects if item.type == "MESH"} == {made.name, again.name}
+    assert {len(own.all_objects) for own in comparison.children} == {2}
+    bpy.ops.image_to_3d.line_up()
+    assert list(bpy.context.scene.collection.children) == [comparison], "the same one, the next time"
+
+
+def test_where_the_artist_keeps_a_result_is_left_alone(again, made):
+    props = bpy.data.collections.new("props")
+    bpy.context.scene.collection.children.link(props)
+    props.objects.link(bpy.data.objects.new("crate", None))
+    own = made.users_collection[0]
+    own.objects.unlink(made)
+    props.objects.link(made)
+    bpy.context.view_layer.objects.active = made
+    bpy.ops.image_to_3d.line_up()
+    assert {collection.name for collection in made.users_collection} == {"props", "ball results"}
+    bpy.ops.image_to_3d.keep()
+    assert made.users_collection == (props,)
+
+
 def test_one_is_kept_in_its_place_and_the_others_go(again, made, counts):
     again_name = again.name
     bpy.context.view_layer.objects.active = again
