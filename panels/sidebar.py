@@ -36,7 +36,9 @@ class IMAGE_TO_3D_PT_main(SidebarPanel, bpy.types.Panel):
         """Photo, cut-out, system, quality, size; then the button, or the progress of the job."""
         layout = self.layout
         settings = context.scene.image_to_3d
-        layout.template_ID(settings, "photo", open="image.open")
+        row = layout.row(align=True)
+        row.template_ID(settings, "photo", open="image.open")
+        row.operator("image_to_3d.paste_photo", text="", icon="PASTEDOWN")
         _draw_cutout(layout, settings)
         column = layout.column()
         column.use_property_split = True

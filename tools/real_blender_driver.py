@@ -108,6 +108,8 @@ class Driver:
     def write(self, status: bpy.types.PropertyGroup | None, is_running: bool) -> None:
         """Everything that the other side may want to know."""
         active = windows()[0].view_layer.objects.active
+        settings = getattr(windows()[0].scene, "image_to_3d", None)
+        photo = settings.photo if settings else None
         state = {
             "answered": self.answered,
             "sidebar": sidebar_geometry("VIEW_3D"),
@@ -130,6 +132,7 @@ class Driver:
                 for kind in ("objects", "meshes", "materials", "images", "collections", "cameras")
             },
             "selected": [item.name for item in windows()[0].view_layer.objects.selected],
+            "photo": photo.name if photo else "",
             "active": active.name if active else "",
             "mode": active.mode if active else "OBJECT",
             "meshes": {item.name: describe(item) for item in bpy.data.objects if item.type == "MESH"},
@@ -227,6 +230,8 @@ def obey(request: dict[str, Any], driver: Driver) -> None:
         driver.watches_clipboard = request["watch_clipboard"]
         if driver.watches_clipboard:
             bpy.context.window_manager.clipboard = ""
+    if "clipboard" in request:
+        bpy.context.window_manager.clipboard = request["clipboard"]
     if request.get("forget_blocks"):
         driver.heartbeat.longest_block = driver.heartbeat.final_block = 0.0
         driver.stages.clear()

@@ -49,6 +49,22 @@ def undo(blender, condition, what):
     return blender.wait_for(condition, 30, f"the undo of {what}")
 
 
+def test_a_copied_file_becomes_the_photo(blender, sidebar, photo, keep):
+    blender.ask({"settings": {"photo": None}})
+    button = sidebar.find_operator("image_to_3d.paste_photo", at_right=True)
+    blender.ask({"clipboard": "no picture"})
+    blender.click(button)
+    keep("no-picture")
+    assert blender.state()["photo"] == ""
+    blender.xdotool("key", "Escape")
+    blender.ask({"clipboard": f"file:///{blender.session}/{photo.name}"})
+    blender.click(button)
+    blender.wait_for(lambda state: state["photo"] == photo.name, 10, "the pasted photo")
+    undo(blender, lambda state: state["photo"] == "", "the paste")
+    blender.press_over_viewport("ctrl+shift+z")
+    blender.wait_for(lambda state: state["photo"] == photo.name, 10, "redo")
+
+
 def test_a_photo_becomes_a_textured_object(blender, sidebar, photo, keep):
     keep("photo")
     state = run(blender, sidebar, "image_to_3d.reconstruct_photo", 300)
