@@ -64,8 +64,8 @@ bench-retopo: ## measure retopology and baking on 20 objects (10 minutes; ARGS="
 fuzz: ## feed made-up files to the checkpoint readers (ARGS="--seconds 600"; Python 3.11)
 	$(RUN) --python 3.11 tools/fuzz.py $(ARGS)
 
-pictures: ## make the documentation's pictures anew (the screenshots: Linux, root)
-	$(RUN) tools/pictures.py
+pictures: ## make the documentation's pictures anew (after make test-window; ARGS=--screenshots for its screenshots alone)
+	$(RUN) tools/pictures.py $(ARGS)
 
 dataset: ## build Pebble's training data in build/dataset, for hours; may be stopped and started again
 	$(RUN) --python training training.data $(ARGS)

@@ -94,8 +94,8 @@ class LivePreview:
             end_previews()
         self._target, self._touched = target.name, time.monotonic()
         self._is_stale = ADJUSTMENTS.changes_surface(target)
-        if not bpy.app.timers.is_registered(self.tick):
-            bpy.app.timers.register(self.tick, first_interval=TICK_SECONDS)
+        if not bpy.app.timers.is_registered(_tick):
+            bpy.app.timers.register(_tick, first_interval=TICK_SECONDS)
 
     def tick(self) -> float | None:
         """Called by a timer; None ends it."""
@@ -163,6 +163,11 @@ ADJUSTMENTS = Adjustments()
 LIVE = LivePreview()
 
 
+def _tick() -> float | None:
+    """What Blender calls: it knows timers by identity, and each look at ``LIVE.tick`` makes another bound method."""
+    return LIVE.tick()
+
+
 def active_value(name: str) -> object:
     """What the slider of that name shows for the active object."""
     try:
@@ -203,8 +208,8 @@ def register() -> None:
 
 def unregister() -> None:
     """Show all objects as they are and let go."""
-    if bpy.app.timers.is_registered(LIVE.tick):
-        bpy.app.timers.unregister(LIVE.tick)
+    if bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.unregister(_tick)
     LIVE.stop()
     for handlers in HANDLERS:
         handlers.remove(_on_change_of_file)

@@ -57,7 +57,7 @@ ISO_TEXTS = {
 BASE_CUT_TEXTS = {"name": "Base Cut", "description": "Share of the height that is cut off flat at the base"}
 SMOOTHING_TEXTS = {"name": "Smoothing", "description": "How often ripples are evened out; the volume stays"}
 FLOATER_TEXTS = {
-    "name": "Floater Threshold",
+    "name": "Floaters",
     "description": "Separate parts with a smaller share of the whole surface are dropped",
 }
 

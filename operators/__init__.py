@@ -13,6 +13,7 @@ from . import (
     edit_cutout,
     export_asset,
     models,
+    paste_photo,
     prepare_retopology,
     reconstruct,
     transform,
@@ -20,6 +21,7 @@ from . import (
 
 MODULES = (
     cancel,
+    paste_photo,
     cutout,
     edit_cutout,
     reconstruct,

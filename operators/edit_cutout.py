@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Correct the cut-out by hand: see it over the photo in the Image Editor, paint, box, invert, feather."""
 
+from functools import partial
+
 import bpy
 from bpy.props import EnumProperty, FloatProperty, FloatVectorProperty
 
@@ -14,6 +16,7 @@ from .photo_file import photo_file
 from .task_operator import TaskOperator
 
 BRUSH_BLENDS = {"ADD": "ADD_ALPHA", "REMOVE": "ERASE_ALPHA"}
+TAB, TAB_SECONDS = "Image to 3D", 0.1
 WHOLE_PHOTO = (0.0, 0.0, 1.0, 1.0)
 
 
@@ -206,11 +209,32 @@ def show_in_image_editor(context: bpy.types.Context, image: bpy.types.Image) -> 
     space.ui_mode = "PAINT"
     space.show_region_ui = True
     space.display_channels = "COLOR"
+    # The active object's UV map has nothing to do with the photo.
+    space.uv_editor.show_uv = False
     OVERLAY.start()
     brush = context.tool_settings.image_paint.brush
     if brush is not None:
         brush.blend = BRUSH_BLENDS["REMOVE"]
     area.tag_redraw()
+    bpy.app.timers.register(partial(_open_tab, tries=20), first_interval=TAB_SECONDS)
+
+
+def _open_tab(tries: int) -> None:
+    """Bring our tab to the front of the sidebar: it exists only after Blender has drawn it, so try until then."""
+    regions = [
+        region
+        for window in bpy.context.window_manager.windows
+        for area in window.screen.areas
+        if area.type == "IMAGE_EDITOR" and is_cutout_image(area.spaces.active.image)
+        for region in area.regions
+        if region.type == "UI"
+    ]
+    try:
+        for region in regions:
+            region.active_panel_category = TAB
+    except TypeError:
+        if tries:
+            bpy.app.timers.register(partial(_open_tab, tries=tries - 1), first_interval=TAB_SECONDS)
 
 
 def _split_viewport(context: bpy.types.Context) -> bpy.types.Area | None:

@@ -6,6 +6,7 @@ import bpy
 from ..scene.mesh_check import MeshCheck
 from ..scene.retopology import check_of
 from .sidebar import SidebarPanel
+from .text import wrap
 
 
 class IMAGE_TO_3D_PT_retopology(SidebarPanel, bpy.types.Panel):
@@ -38,7 +39,7 @@ class IMAGE_TO_3D_PT_retopology(SidebarPanel, bpy.types.Panel):
         layout.operator("image_to_3d.auto_retopology", icon="MOD_REMESH")
         check = check_of(context.object)
         if check is not None:
-            _draw_check(layout.column(align=True), check)
+            _draw_check(layout.column(align=True), check, context)
         layout.operator("image_to_3d.add_levels", icon="MESH_ICOSPHERE")
 
 
@@ -76,7 +77,7 @@ class IMAGE_TO_3D_PT_bake(SidebarPanel, bpy.types.Panel):
         layout.operator("image_to_3d.bake", icon="RENDER_STILL")
 
 
-def _draw_check(column: bpy.types.UILayout, check: MeshCheck) -> None:
+def _draw_check(column: bpy.types.UILayout, check: MeshCheck, context: bpy.types.Context) -> None:
     """What was measured when the mesh was made."""
     lines = [
         f"{check.faces:,} faces, {check.quads:.0%} quads, {check.poles:,} poles",
@@ -84,7 +85,7 @@ def _draw_check(column: bpy.types.UILayout, check: MeshCheck) -> None:
     ]
     if not check.is_sound:
         lines.append(f"{check.folds} folds, {check.open_edges} open edges")
-    for number, line in enumerate(lines):
+    for number, line in enumerate(part for text in lines for part in wrap(text, context)):
         column.label(text=line, icon="INFO" if number == 0 else "BLANK1", translate=False)
 
 

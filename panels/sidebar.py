@@ -10,6 +10,9 @@ from ..operators.cutout import preview_key
 from .models import draw_hint
 from .text import wrap
 
+BUTTON_HEIGHT = 1.6
+"""Of the main button, in rows."""
+
 
 class SidebarPanel:
     """Where all our panels are."""
@@ -33,7 +36,9 @@ class IMAGE_TO_3D_PT_main(SidebarPanel, bpy.types.Panel):
         """Photo, cut-out, system, quality, size; then the button, or the progress of the job."""
         layout = self.layout
         settings = context.scene.image_to_3d
-        layout.template_ID(settings, "photo", open="image.open")
+        row = layout.row(align=True)
+        row.template_ID(settings, "photo", open="image.open")
+        row.operator("image_to_3d.paste_photo", text="", icon="PASTEDOWN")
         _draw_cutout(layout, settings)
         column = layout.column()
         column.use_property_split = True
@@ -44,11 +49,14 @@ class IMAGE_TO_3D_PT_main(SidebarPanel, bpy.types.Panel):
         column.prop(settings, "size")
         status = context.window_manager.image_to_3d
         if status.is_running:
-            layout.progress(factor=status.fraction, text=f"{iface_(status.stage)}  {status.fraction:.0%}")
-            layout.operator("image_to_3d.cancel", icon="X")
+            # As high as the button: sliders below must not move away from the mouse that drags them.
+            row = layout.row(align=True)
+            row.scale_y = BUTTON_HEIGHT
+            row.progress(factor=status.fraction, text=f"{iface_(status.stage)}  {status.fraction:.0%}")
+            row.operator("image_to_3d.cancel", text="", icon="X")
         else:
             button = layout.row()
-            button.scale_y = 1.6
+            button.scale_y = BUTTON_HEIGHT
             button.operator("image_to_3d.reconstruct_photo", icon="MESH_MONKEY")
 
 
@@ -79,8 +87,8 @@ class IMAGE_TO_3D_PT_result(SidebarPanel, bpy.types.Panel):
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        """Only when there is something to tell."""
-        return not ENGINE.is_busy and (ENGINE.failure is not None or _summary_stands())
+        """Only when there is something to tell; also while a job runs, because panels below would move otherwise."""
+        return ENGINE.failure is not None or _summary_stands()
 
     def draw(self, context: bpy.types.Context) -> None:
         """The failure and what to do about it, or counts and times."""

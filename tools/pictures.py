@@ -1,48 +1,52 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Makes the documentation's pictures anew, from the example photos and from a real Blender's window.
+"""Makes the documentation's pictures anew, from the example photos and from the window tests' screenshots.
 
-    make pictures
+    make pictures [ARGS=--screenshots]
 
-docs/images/: demo.png and photos.jpg (photos and what becomes of them), uv_layout.png, sidebar.png and progress.png.
+docs/images/: demo.png and photos.jpg (photos and what becomes of them), uv_layout.png, and the screenshots that
+``make test-window`` has left in build/artifacts, smaller.
 """
 
+import argparse
 import importlib
 import sys
-import tempfile
-from pathlib import Path
 
 import bpy
 from checkout import PACKAGE, ROOT, load_extension
-from fetch_wheels import locked_wheels
-from package import build
 from photo_sheet import draw_photos
 from PIL import Image, ImageOps
-from real_blender import NotPossibleHere, Window, real_blender_root, window
 from turntable import BACKGROUND, GAP, render_turntable, uv_layout
 
 IMAGES = ROOT / "docs" / "images"
 PHOTOS = ("coffee.jpg", "chair.jpg", "mug.jpg", "toy_car.jpg")
 CELL = 320
+ARTIFACTS = ROOT / "build" / "artifacts"
+SCREENSHOT_SIZE, SCREENSHOT_QUALITY = (1280, 800), 85
 # Left, top, right and bottom of the sidebar in a screenshot, without the viewport around it.
 SIDEBAR_BOX = (1020, 80, 1315, 560)
+# The name in docs/images, the test's own name, and the part of it that is kept (all of it where None).
+SCREENSHOTS = {
+    "sidebar.jpg": ("3-reconstructed.png", None),
+    "progress.jpg": ("2-running.png", SIDEBAR_BOX),
+} | {
+    f"walk_{name}.jpg": (f"walk-{name}.png", None)
+    for name in ("photo", "cutout", "reconstructed", "adjust", "prepared", "retopology", "baked", "check", "export")
+}
 
 
 def main() -> int:
-    """Make them all; exit code 1 and a sentence where this machine cannot have a window."""
+    """Make them all; exit code 1 and a sentence where the window tests have left no screenshots."""
+    parser = argparse.ArgumentParser(description="Make the documentation's pictures anew.")
+    parser.add_argument("--screenshots", action="store_true", help="only take over those of the window tests")
+    options = parser.parse_args()
     IMAGES.mkdir(parents=True, exist_ok=True)
-    draw_results()
-    draw_photos()
-    try:
-        root = real_blender_root()
-    except NotPossibleHere as reason:
-        print(f"No screenshots: {reason}", file=sys.stderr)
-        return 1
-    with tempfile.TemporaryDirectory() as folder:
-        package = build(Path(folder), locked_wheels(test_build=True, platforms=("linux-x64",)))[0]
-        photo = ROOT / "examples" / PHOTOS[0]
-        with window(root, package, [photo]) as blender:
-            take_screenshots(blender, photo)
-    return 0
+    if not options.screenshots:
+        draw_results()
+        draw_photos()
+    missing = keep_screenshots()
+    if missing:
+        print(f"No screenshots {', '.join(missing)} in {ARTIFACTS}: run make test-window first.", file=sys.stderr)
+    return 1 if missing else 0
 
 
 def draw_results() -> None:
@@ -70,24 +74,21 @@ def draw_results() -> None:
     extension.unregister()
 
 
-def take_screenshots(blender: Window, photo: Path) -> None:
-    """The sidebar during a job, and the whole window after it."""
-    blender.ask({"photo": photo.name, "remove": ["Cube"]})
-    blender.settle()
-    blender.click(blender.find_operator("image_to_3d.preview_cutout"))
-    blender.wait_for(lambda state: "Cutting" in "".join(state["stages"]), 60, "the cut-out")
-    blender.wait_for(lambda state: not state["running"], 60, "the end of the cut-out")
-    blender.settle()
-    blender.click(blender.find_operator("image_to_3d.reconstruct_photo"))
-    blender.wait_for(lambda state: state["fraction"] > 0.4, 120, "half of the job")
-    blender.screenshot(IMAGES / "progress.png")
-    cropped = Image.open(IMAGES / "progress.png").convert("RGB").crop(SIDEBAR_BOX)
-    cropped.save(IMAGES / "progress.png", optimize=True)
-    blender.wait_for(lambda state: not state["running"], 300, "the end of the job")
-    blender.ask({"show_texture": True})
-    blender.settle()
-    blender.screenshot(IMAGES / "sidebar.png")
-    Image.open(IMAGES / "sidebar.png").convert("RGB").save(IMAGES / "sidebar.png", optimize=True)
+def keep_screenshots() -> list[str]:
+    """Shrink the window tests' screenshots into the documentation; returns the names of those that are missing."""
+    missing = []
+    for name, (source, box) in SCREENSHOTS.items():
+        path = ARTIFACTS / source
+        if not path.is_file():
+            missing.append(source)
+            continue
+        picture = Image.open(path).convert("RGB")
+        if box is not None:
+            picture = picture.crop(box)
+        else:
+            picture.thumbnail(SCREENSHOT_SIZE, Image.Resampling.LANCZOS)
+        picture.save(IMAGES / name, quality=SCREENSHOT_QUALITY, optimize=True)
+    return missing
 
 
 if __name__ == "__main__":

@@ -20,6 +20,9 @@ from typing import Any
 
 MODULE = "bl_ext.user_default.image_to_3d"
 SCREEN = (1600, 1000)
+VIEWPORT = (500, 550)
+"""Pixels; a place in the 3D viewport of Blender's first workspace, left of the sidebar."""
+
 # python3-* are modules that official Blenders bundle; Pillow and ONNX Runtime must come from the extension's own zip.
 PACKAGES = [
     "blender",
@@ -163,35 +166,26 @@ class Window:
         self._on_display(["import", "-window", "root", f"/{self.session}/screenshot.png"])
         shutil.copyfile(self.folder / "screenshot.png", path)
 
-    def find_operator(self, operator: str) -> tuple[int, int]:
-        """Where in our sidebar the button of an operator is.
-
-        Buttons have no position in Blender's Python. But Ctrl+C over one copies the Python command that it runs, so the
-        mouse goes down the sidebar and asks.
-
-        Raises:
-            LookupError: it is not there.
-        """
-        region = self.state()["sidebar"]
-        x = region["x"] + region["width"] // 2 - 10
-        top = SCREEN[1] - region["y"] - region["height"]
-        for y in range(top + 10, top + region["height"] - 10, 11):
-            self.ask({"clear_clipboard": True})
-            self.move(x, y)
-            time.sleep(0.08)
-            self.xdotool("key", "ctrl+c")
-            try:
-                self.wait_for(lambda state: state["clipboard"].startswith(f"bpy.ops.{operator}("), 0.25, operator)
-            except TimeoutError:
-                continue
-            return x, y + 4
-        raise LookupError(f"no button for {operator} in the sidebar")
-
     def click(self, place: tuple[int, int]) -> None:
         """A left click."""
         self.move(*place)
         time.sleep(0.1)
         self.xdotool("click", 1)
+
+    def stroke(self, start: tuple[int, int], end: tuple[int, int]) -> None:
+        """Press the left button, draw a straight line and let go."""
+        self.move(*start)
+        time.sleep(0.2)
+        shares = [step / 8 for step in range(1, 9)]
+        places = [[round(a + share * (b - a)) for a, b in zip(start, end, strict=True)] for share in shares]
+        moves = [part for place in places for part in ("sleep", "0.05", "mousemove", *place)]
+        self.xdotool("mousedown", 1, *moves, "mouseup", 1)
+
+    def press_over_viewport(self, keys: str) -> None:
+        """A shortcut, with the mouse over the 3D viewport."""
+        self.settle()
+        self.move(*VIEWPORT)
+        self.xdotool("key", keys)
 
     def _on_display(self, command: list[str]) -> None:
         display = (self.folder / "display").read_text(encoding="utf-8").strip()
@@ -227,7 +221,7 @@ def window(root: Path, package: Path, files: list[Path]) -> Iterator[Window]:
         raise RuntimeError(f"The package cannot be installed:\n{finished.stdout}{finished.stderr}")
     process = subprocess.Popen(enter(root, ["sh", "-c", script]), env=environment)
     try:
-        blender.wait_for(lambda state: state["sidebar"]["width"] > 1, 120, "Blender's window")
+        blender.wait_for(lambda state: state["sidebar"].get("width", 0) > 1, 120, "Blender's window")
         yield blender
     finally:
         process.kill()

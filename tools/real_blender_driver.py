@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+import numpy as np
 from mathutils import Euler
 
 FOLDER = Path(__file__).resolve().parent
@@ -67,6 +68,11 @@ class Driver:
         self.written = 0.0
         self.answered = 0
         self.stages: list[str] = []
+        self.watches_clipboard = False
+        self.copied, self.copies = "", 0
+        self.open_panels: set[str] = set()
+        self.images: dict[str, Any] = {}
+        watch_panels(self.open_panels)
 
     def __call__(self) -> float:
         """One tick; returns the seconds to the next."""
@@ -78,9 +84,17 @@ class Driver:
         now = time.perf_counter()
         if now - self.written >= WRITE_SECONDS:
             self.written = now
+            self.read_clipboard()
             self.read_request()
             self.write(status, is_running)
         return TICK_SECONDS
+
+    def read_clipboard(self) -> None:
+        """Count what is copied: emptied in between, so that the same text twice is two copies."""
+        manager = bpy.context.window_manager
+        if self.watches_clipboard and manager.clipboard:
+            self.copied, self.copies = manager.clipboard, self.copies + 1
+            manager.clipboard = ""
 
     def read_request(self) -> None:
         """Do what the other side asks for, once."""
@@ -93,10 +107,18 @@ class Driver:
 
     def write(self, status: bpy.types.PropertyGroup | None, is_running: bool) -> None:
         """Everything that the other side may want to know."""
+        active = windows()[0].view_layer.objects.active
+        settings = getattr(windows()[0].scene, "image_to_3d", None)
+        photo = settings.photo if settings else None
         state = {
             "answered": self.answered,
-            "sidebar": sidebar_geometry(),
-            "clipboard": bpy.context.window_manager.clipboard,
+            "sidebar": sidebar_geometry("VIEW_3D"),
+            "image_sidebar": sidebar_geometry("IMAGE_EDITOR"),
+            "image_corners": image_corners(),
+            "copied": self.copied,
+            "copies": self.copies,
+            "open_panels": sorted(self.open_panels),
+            "areas": sorted(area.type for window in windows() for area in window.screen.areas),
             "running": is_running,
             "stage": status.stage if status else "",
             "fraction": status.fraction if status else 0.0,
@@ -109,30 +131,122 @@ class Driver:
                 kind: len(getattr(bpy.data, kind))
                 for kind in ("objects", "meshes", "materials", "images", "collections", "cameras")
             },
-            "selected": [item.name for item in bpy.context.selected_objects],
+            "selected": [item.name for item in windows()[0].view_layer.objects.selected],
+            "photo": photo.name if photo else "",
+            "active": active.name if active else "",
+            "mode": active.mode if active else "OBJECT",
+            "meshes": {item.name: describe(item) for item in bpy.data.objects if item.type == "MESH"},
+            "images": self.images,
+            "adjusted": adjusted_values(),
         }
         part = FOLDER / "state.json.part"
         part.write_text(json.dumps(state), encoding="utf-8")
         part.rename(FOLDER / "state.json")
 
 
-def viewport() -> tuple[bpy.types.Area, bpy.types.Region, bpy.types.SpaceView3D]:
-    """The largest 3D viewport: its area, sidebar region and space."""
-    areas = [area for area in bpy.context.window_manager.windows[0].screen.areas if area.type == "VIEW_3D"]
-    area = max(areas, key=lambda area: area.width * area.height)
-    return area, next(region for region in area.regions if region.type == "UI"), area.spaces.active
+def windows() -> list[bpy.types.Window]:
+    """All of Blender's."""
+    return list(bpy.context.window_manager.windows)
 
 
-def sidebar_geometry() -> dict[str, int]:
-    """Place and size in the window, y counting up from its bottom."""
-    _, region, _ = viewport()
-    return {name: getattr(region, name) for name in ("x", "y", "width", "height")}
+def largest(kind: str) -> bpy.types.Area | None:
+    """The largest area of a kind in the first window."""
+    areas = [area for area in windows()[0].screen.areas if area.type == kind]
+    return max(areas, key=lambda area: area.width * area.height, default=None)
+
+
+def region_of(area: bpy.types.Area, kind: str) -> bpy.types.Region:
+    """An area's region of a kind."""
+    return next(region for region in area.regions if region.type == kind)
+
+
+def sidebar_geometry(kind: str) -> dict[str, int]:
+    """Place and size in the window, y counting up from its bottom, and how far it is scrolled; empty without one."""
+    area = largest(kind)
+    if area is None:
+        return {}
+    region = region_of(area, "UI")
+    geometry = {name: getattr(region, name) for name in ("x", "y", "width", "height")}
+    return geometry | {"scroll": round(region.view2d.region_to_view(0, region.height)[1])}
+
+
+def image_corners() -> list[int]:
+    """Left, bottom, right and top of the picture in the Image Editor, in the window, y up; empty without one."""
+    area = largest("IMAGE_EDITOR")
+    if area is None:
+        return []
+    region = region_of(area, "WINDOW")
+    corners = [region.view2d.view_to_region(*corner, clip=False) for corner in ((0, 0), (1, 1))]
+    return [value for x, y in corners for value in (region.x + x, region.y + y)]
+
+
+def describe(item: bpy.types.Object) -> dict[str, Any]:
+    """What the tests want to know of a mesh object."""
+    mesh = item.data
+    return {
+        "faces": len(mesh.polygons),
+        "mesh": mesh.name,
+        "uv_layers": [layer.name for layer in mesh.uv_layers],
+        "modifiers": [modifier.type for modifier in item.modifiers],
+        "images": sorted(
+            node.image.name
+            for material in mesh.materials
+            if material is not None
+            for node in material.node_tree.nodes
+            if node.bl_idname == "ShaderNodeTexImage" and node.image is not None
+        ),
+    }
+
+
+def describe_image(image: bpy.types.Image) -> dict[str, Any]:
+    """Size, what Blender keeps of it, and mean and spread of each channel."""
+    pixels = np.empty(len(image.pixels), np.float32)
+    image.pixels.foreach_get(pixels)
+    pixels = pixels.reshape(-1, image.channels) if pixels.size else np.zeros((1, 4), np.float32)
+    return {
+        "size": list(image.size),
+        "is_packed": image.packed_file is not None,
+        "mean": pixels.mean(axis=0).tolist(),
+        "spread": pixels.std(axis=0).tolist(),
+    }
+
+
+def adjusted_values() -> dict[str, float]:
+    """The sliders of the panel Adjust."""
+    values = getattr(bpy.context.window_manager, "image_to_3d_adjust", None)
+    return {name: getattr(values, name) for name in ("iso_shift", "base_cut")} if values else {}
+
+
+def watch_panels(names: set[str]) -> None:
+    """Collect the names of those of our panels that are drawn, as only open ones are."""
+    for name in dir(bpy.types):
+        if name.startswith("IMAGE_TO_3D_PT_"):
+            getattr(bpy.types, name).append(lambda *_, name=name: names.add(name))
 
 
 def obey(request: dict[str, Any], driver: Driver) -> None:
     """Set up what the tests cannot reach with the mouse."""
-    if request.get("clear_clipboard"):
-        bpy.context.window_manager.clipboard = ""
+    if "watch_clipboard" in request:
+        driver.watches_clipboard = request["watch_clipboard"]
+        if driver.watches_clipboard:
+            bpy.context.window_manager.clipboard = ""
+    if "clipboard" in request:
+        bpy.context.window_manager.clipboard = request["clipboard"]
+    if request.get("forget_blocks"):
+        driver.heartbeat.longest_block = driver.heartbeat.final_block = 0.0
+        driver.stages.clear()
+    if "redraw" in request:
+        driver.open_panels.clear()
+        area = largest({"sidebar": "VIEW_3D", "image_sidebar": "IMAGE_EDITOR"}[request["redraw"]])
+        region_of(area, "UI").tag_redraw()
+    if request.get("measure_images"):
+        driver.images = {image.name: describe_image(image) for image in bpy.data.images}
+    set_up_scene(request)
+    set_up_view(request)
+
+
+def set_up_scene(request: dict[str, Any]) -> None:
+    """Its photo, settings and objects."""
     for name in request.get("remove", []):
         bpy.data.objects.remove(bpy.data.objects[name])
     if "photo" in request:
@@ -140,30 +254,50 @@ def obey(request: dict[str, Any], driver: Driver) -> None:
         bpy.context.scene.image_to_3d.photo = image
     for name, value in request.get("settings", {}).items():
         setattr(bpy.context.scene.image_to_3d, name, value)
-    if request.get("forget_blocks"):
-        driver.heartbeat.longest_block = driver.heartbeat.final_block = 0.0
-        driver.stages.clear()
+    if "photo" in request or "settings" in request:
+        with bpy.context.temp_override(window=windows()[0]):
+            bpy.ops.ed.undo_push(message="Set up by the test")
+
+
+def set_up_view(request: dict[str, Any]) -> None:
+    """How Blender looks."""
+    view = bpy.context.preferences.view
+    for name in ("ui_scale", "language"):
+        if name in request:
+            setattr(view, name, request[name])
+    if "theme" in request:
+        use_theme(request["theme"])
     if request.get("show_texture"):
         show_texture()
-    if "photo" in request or "settings" in request:
-        with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
-            bpy.ops.ed.undo_push(message="Set up by the test")
+    if request.get("show_wireframe"):
+        largest("VIEW_3D").spaces.active.overlay.show_wireframes = True
 
 
 def show_texture() -> None:
     """Solid shading with textures, seen a little from above and from the left: what the artist sees, without a GPU."""
-    area, _, space = viewport()
+    area = largest("VIEW_3D")
+    space = area.spaces.active
     space.shading.type = "SOLID"
     space.shading.color_type = "TEXTURE"
+    space.overlay.show_wireframes = False
     space.region_3d.view_rotation = Euler((math.radians(62), 0, math.radians(-22))).to_quaternion()
-    with bpy.context.temp_override(window=bpy.context.window_manager.windows[0], area=area, region=area.regions[-1]):
+    with bpy.context.temp_override(window=windows()[0], area=area, region=region_of(area, "WINDOW")):
         bpy.ops.view3d.view_selected()
+
+
+def use_theme(name: str) -> None:
+    """One of Blender's own, by the name of its file."""
+    folder = next(Path(path) for path in bpy.utils.preset_paths("interface_theme"))
+    bpy.ops.script.execute_preset(
+        filepath=str(folder / f"{name}.xml"), menu_idname="USERPREF_MT_interface_theme_presets"
+    )
 
 
 def open_sidebar() -> float | None:
     """Our tab in front. Called until the region has been laid out: its tabs exist only after the first draw."""
-    _, region, space = viewport()
-    space.show_region_ui = True
+    area = largest("VIEW_3D")
+    area.spaces.active.show_region_ui = True
+    region = region_of(area, "UI")
     try:
         region.active_panel_category = "Image to 3D"
     except (TypeError, AttributeError):
@@ -171,8 +305,18 @@ def open_sidebar() -> float | None:
     return None
 
 
+def quieten_keys() -> None:
+    """A search of the sidebar presses A everywhere: it selects nothing where it misses a panel, and twice is twice."""
+    bpy.context.preferences.inputs.mouse_double_click_time = 1
+    for keymap in bpy.context.window_manager.keyconfigs.user.keymaps:
+        for item in keymap.keymap_items:
+            if item.type == "A" and item.idname.endswith("select_all"):
+                item.active = False
+
+
 if "--" in sys.argv:
     install(sys.argv[-1])
 else:
+    quieten_keys()
     bpy.app.timers.register(open_sidebar, first_interval=0.5)
     bpy.app.timers.register(Driver(), first_interval=1.0)

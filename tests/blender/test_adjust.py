@@ -149,6 +149,15 @@ def test_a_moving_slider_shows_a_coarse_surface_and_rest_applies_it(made, slider
     assert ADJUSTMENTS.values(made)["base_cut"] == 0.5
 
 
+def test_many_moves_of_a_slider_share_one_timer(made):
+    for value in (0.1, 0.2, 0.3):
+        ADJUSTMENTS.change(made, "base_cut", value)
+        LIVE.touch(made)
+    assert bpy.app.timers.is_registered(adjustments._tick)
+    bpy.app.timers.unregister(adjustments._tick)
+    assert not bpy.app.timers.is_registered(adjustments._tick), "one more would apply the same change again"
+
+
 def test_saving_and_undo_never_see_the_stand_in(made, host, fake_job, flat, clock, tmp_path):
     own, names = made.data, {mesh.name for mesh in bpy.data.meshes}
     host.jobs = [finished(fake_job, flat.surface)]

@@ -142,7 +142,7 @@ def test_what_was_measured_of_a_low_poly_is_shown_with_it():
     low[CHECK_KEY] = json.dumps(asdict(check))
     drawn = draw(retopology.IMAGE_TO_3D_PT_retopology)
     assert "12,345 faces, 100% quads, 7 poles" in drawn
-    assert "From the high-poly: 0.12% mean, 2.0% at most" in drawn
+    assert "From the high-poly: 0.12% mean, 2.0% at most" in " ".join(drawn), "wrapped to the sidebar"
     assert "2 folds, 0 open edges" in drawn
     low[CHECK_KEY] = "of another version"
     assert not [line for line in draw(retopology.IMAGE_TO_3D_PT_retopology) if "poles" in line]

@@ -11,6 +11,7 @@ from image_to_3d.translations import read_translations
 ROOT = Path(__file__).resolve().parents[2]
 LANGUAGES = ("de_DE", "ja_JP", "zh_HANS")
 MAIN_FLOW = (
+    "image_to_3d.paste_photo",
     "image_to_3d.reconstruct_photo",
     "image_to_3d.preview_cutout",
     "image_to_3d.edit_cutout",

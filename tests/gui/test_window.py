@@ -9,15 +9,16 @@ import time
 from pathlib import Path
 
 import pytest
+from real_blender import VIEWPORT
+from real_blender_sidebar import Sidebar
 
 BUTTON = "image_to_3d.reconstruct_photo"
-VIEWPORT = (500, 550)
 
 
 @pytest.fixture(scope="module")
 def button(blender):
     """Where Reconstruct from Image is."""
-    return blender.find_operator(BUTTON)
+    return Sidebar(blender).find_operator(BUTTON)
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +65,7 @@ def test_window_stays_live_during_the_job(blender, artifacts):
 
 
 def test_one_undo_takes_everything_away_again(blender, before, artifacts):
-    blender.move(*VIEWPORT)
-    blender.xdotool("key", "ctrl+z")
+    blender.press_over_viewport("ctrl+z")
     state = blender.wait_for(lambda state: state["objects"] == before["objects"], 20, "the undo")
     blender.settle()
     blender.screenshot(artifacts / "4-undone.png")
