@@ -58,6 +58,10 @@ class MirrorPlane:
         """(n, 3) -> (n, 3) of the same dtype: the points' mirror images."""
         return self._moved(points, self.distances(points))
 
+    def mirrored_directions(self, directions: Floats) -> Floats:
+        """(n, 3) -> (n, 3) of the same dtype: vectors, such as normals, as the mirror shows them."""
+        return self._moved(directions, self.distances(directions) + directions.dtype.type(self.offset))
+
     def folded(self, points: Floats) -> Floats:
         """(n, 3) -> (n, 3) of the same dtype: points of the given-up side mirrored, the others as they are."""
         return self._moved(points, np.minimum(self.distances(points), 0))

@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Finding the mirror plane of an object of which a photo shows one side.
+
+The hidden side is a guess, and often a distorted one: the plane that maps the whole surface best onto itself leans
+towards the guess. So the visible side alone is mirrored, and judged by what the camera saw, as in Thrun and Wegbreit,
+"Shape from symmetry" (2005): where a mirrored point falls beside the object or in front of it, the plane is contradicted;
+where it falls on the visible surface, it is confirmed; where it falls behind, the camera cannot tell, and how far it is
+from the guess counts for little.
+"""
+
+import itertools
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .camera import Camera
+from .code import Code
+from .errors import SymmetryError
+from .fields import Field, sample_grid
+from .monitor import Monitor
+from .projection import DEPTH_SIZE, Projection
+from .surface import Surface, SurfaceSettings, extract_surface
+from .symmetry import MirrorPlane
+
+Points = NDArray[np.float32]
+
+RESOLUTION = 96
+"""Of the surface that is judged: finer changes no plane of the example photos by a degree."""
+
+SAMPLES = 4000
+"""Points spread over the surface, of which the visible ones are mirrored."""
+
+DISTANCE_CELLS, DISTANCE_SIDE = 128, 2.4
+"""Cells along the grid of distances to the surface, and its side, object units: mirror images may leave [-1, 1]."""
+
+REACH = 0.15
+"""Distances count up to this part of the longest side: one part that has no mirror image, such as a handle, shall not
+decide about the whole."""
+
+HIDDEN_WEIGHT = 0.3
+"""Weight of the distance where the mirror image is hidden, against 1 where the camera sees that it is wrong."""
+
+FAIR_FACING = 0.5
+"""Cosine to the line of sight from which a point counts fully; below, its place is the less sure."""
+
+SLACK = 0.02
+"""Object units of depth by which a point may be off the visible surface and be taken for a part of it."""
+
+STEP_DEGREES, STEP_SHIFT, SHIFTS = 7.5, 0.025, 6
+"""The planes tried first: so far apart in direction, and along the normal, parts of the longest side, this many to each
+side of the middle of the surface."""
+
+ROUNDS = 5
+"""Times that a plane is refined, each time with half the step."""
+
+SIMILAR = 0.003
+"""A plane whose error is larger than the best one's by less than this fits as well."""
+
+TOLERANCE = 0.022
+"""Largest error of a plane that is used unasked. Of the example photos, those of symmetric objects have 0.004 to 0.018,
+those of a chair with a curved leg cut off and of open scissors 0.029."""
+
+SNAP_DEGREES = 1.5
+"""A plane this close to one of the axes is taken for it: artists and tools mirror along axes."""
+
+
+@dataclass(frozen=True)
+class MirrorChoice:
+    """What the artist says about the mirror plane.
+
+    Attributes:
+        plane: a plane to be used however well it fits, or None to find the best one.
+        angle: degrees by which the plane is turned about the upright axis through the middle of the surface,
+            counter-clockwise seen from above.
+        shift: object units by which it is moved to the side that is kept.
+        keeps_other: keep the side that the photo shows less of.
+        tolerance: largest error of a plane that was not named; see ``PlaneFit``.
+    """
+
+    plane: MirrorPlane | None = None
+    angle: float = 0.0
+    shift: float = 0.0
+    keeps_other: bool = False
+    tolerance: float = TOLERANCE
+
+
+@dataclass(frozen=True)
+class PlaneFit:
+    """How well a plane agrees with the photo.
+
+    Attributes:
+        plane: its normal points to the side that the photo shows more of.
+        error: mean distance of mirrored visible points from the surface, in parts of the longest side; distances
+            count as the module says.
+        revealed: share of the visible surface whose mirror image the photo does not show: what there is to gain.
+    """
+
+    plane: MirrorPlane
+    error: float
+    revealed: float
+
+
+def choose_plane(
+    code: Code, field: Field, settings: SurfaceSettings, choice: MirrorChoice, monitor: Monitor
+) -> MirrorPlane:
+    """The mirror plane of an object.
+
+    Args:
+        code: with the photo's camera.
+        field: the code's field.
+        settings: of the surface; its resolution does not matter.
+        choice: what the artist says.
+        monitor: told of progress, asked for cancellation.
+
+    Raises:
+        SymmetryError: no plane fits within the tolerance, and none was named.
+        SurfaceError: there is no surface.
+        Cancelled: the monitor said so.
+    """
+    coarse = replace(settings, resolution=RESOLUTION, target_faces=None, smoothing=0)
+    judge = PlaneJudge(code, extract_surface(field, coarse, monitor))
+    if choice.plane is None:
+        fit = judge.best()
+        if not fit.error <= choice.tolerance:
+            raise SymmetryError(
+                f"No mirror plane fits: the best one is off by {fit.error:.1%} of the longest side on average.",
+                "If the object is symmetric all the same, choose the plane by hand.",
+            )
+        plane = fit.plane
+    else:
+        plane = judge.fit(choice.plane).plane
+    plane = judge.moved(plane, math.radians(choice.angle), choice.shift)
+    return plane.turned_over() if choice.keeps_other else plane
+
+
+class PlaneJudge:
+    """Judges mirror planes of a surface by what the photo's camera saw of it."""
+
+    def __init__(self, code: Code, surface: Surface) -> None:
+        self._camera: Camera = code.camera
+        triangles = np.concatenate([surface.faces[:, :3], surface.faces[:, [0, 2, 3]]])
+        window_points, depth = code.camera.project(surface.vertices)
+        window_points, depth = window_points.astype(np.float32), depth.astype(np.float32)
+        self._depth = Projection.of(code.photo, code.camera, window_points, depth, triangles).depth
+        points, normals = _spread(surface.vertices, triangles)
+        sight = code.camera.position.astype(np.float32) - points
+        facing = (normals * sight).sum(axis=1) / np.linalg.norm(sight, axis=1)
+        behind = self._behind(points)
+        visible = (facing > 0) & (behind < SLACK)
+        self._points, self._weights = points[visible], np.minimum(facing[visible], FAIR_FACING)
+        self._size = float(np.ptp(surface.vertices, axis=0).max())
+        self._middle = points.mean(axis=0, dtype=np.float64)[:2]
+        self._distances = distance_grid(surface.vertices, self._size * REACH)
+
+    def best(self) -> PlaneFit:
+        """The plane that fits best; of several that fit as well, the one that reveals most."""
+        angles = [math.radians(STEP_DEGREES * number) for number in range(round(180 / STEP_DEGREES))]
+        shifts = [STEP_SHIFT * self._size * number for number in range(-SHIFTS, SHIFTS + 1)]
+        coarse = []
+        for angle in angles:
+            tried = [(self.fit(self._plane(angle, shift)), angle, shift) for shift in shifts]
+            coarse.append(min(tried, key=lambda entry: entry[0].error))
+        valleys = [
+            entry
+            for number, entry in enumerate(coarse)
+            if entry[0].error <= min(coarse[number - 1][0].error, coarse[(number + 1) % len(coarse)][0].error)
+        ]
+        fits = [self._refined(*entry) for entry in valleys]
+        least = min(fit.error for fit in fits)
+        return max((fit for fit in fits if fit.error <= least + SIMILAR), key=lambda fit: fit.revealed)
+
+    def fit(self, plane: MirrorPlane) -> PlaneFit:
+        """How well a plane fits, turned so that the side that is seen better is kept."""
+        images = plane.mirrored(self._points)
+        behind = self._behind(images)
+        hidden = behind > SLACK
+        cells = (images + np.float32(DISTANCE_SIDE / 2)) * np.float32(DISTANCE_CELLS / DISTANCE_SIDE) - np.float32(0.5)
+        distances = sample_grid(self._distances, cells)
+        weights = self._weights / self._weights.sum()
+        error = float((weights * np.where(hidden, HIDDEN_WEIGHT, 1.0) * distances).sum()) / self._size
+        sides = plane.distances(self._points) >= 0
+        seen_more = float(weights[sides].sum()) >= 0.5
+        return PlaneFit(plane if seen_more else plane.turned_over(), error, float(weights[hidden].sum()))
+
+    def moved(self, plane: MirrorPlane, angle: float, shift: float) -> MirrorPlane:
+        """A plane turned about the middle of the surface (radians) and moved along its normal (object units)."""
+        if not angle and not shift:
+            return plane
+        across = float(self._middle @ np.array(plane.normal)) - plane.offset
+        turned = math.atan2(plane.normal[1], plane.normal[0]) + angle
+        normal = (math.cos(turned), math.sin(turned))
+        return MirrorPlane(normal, float(self._middle @ np.array(normal)) - across + shift)
+
+    def _plane(self, angle: float, shift: float) -> MirrorPlane:
+        """By the angle of its normal, radians, and its distance from the middle of the surface."""
+        normal = (math.cos(angle), math.sin(angle))
+        return MirrorPlane(normal, float(self._middle @ np.array(normal)) + shift)
+
+    def _refined(self, fit: PlaneFit, angle: float, shift: float) -> PlaneFit:
+        best = fit, angle, shift
+        turn, move = math.radians(STEP_DEGREES) / 2, STEP_SHIFT * self._size / 2
+        for _ in range(ROUNDS):
+            _, angle, shift = best
+            near = [(angle + a * turn, shift + b * move) for a, b in itertools.product((-1, 0, 1), repeat=2)]
+            best = min(((self.fit(self._plane(a, s)), a, s) for a, s in near), key=lambda entry: entry[0].error)
+            turn, move = turn / 2, move / 2
+        fit, angle, shift = best
+        axis = round(angle / (math.pi / 2)) * math.pi / 2
+        return self.fit(self._plane(axis, shift)) if abs(angle - axis) < math.radians(SNAP_DEGREES) else fit
+
+    def _behind(self, points: Points) -> NDArray[np.float32]:
+        """(n,) how far points are behind the visible surface; negative in front of it, and beside the object."""
+        window_points, depth = self._camera.project(points)
+        cells = np.clip((window_points + 1.0) * (0.5 * DEPTH_SIZE), 0, DEPTH_SIZE - 1).astype(np.int64)
+        return (depth - self._depth[cells[:, 1] * DEPTH_SIZE + cells[:, 0]]).astype(np.float32)
+
+
+def distance_grid(points: Points, reach: float) -> NDArray[np.float32]:
+    """Distances to the nearest of some points, in cells of the cube of side ``DISTANCE_SIDE`` round the origin.
+
+    The squared distance is the lower envelope of parabolas, one axis after the other (Felzenszwalb and Huttenlocher,
+    "Distance transforms of sampled functions", 2004).
+
+    Args:
+        points: (n, 3) float32; each counts as the middle of its cell.
+        reach: where distances are cut off, object units.
+
+    Returns:
+        (c, c, c) float32, object units, c = ``DISTANCE_CELLS``, at the cells' middles.
+    """
+    cell = DISTANCE_SIDE / DISTANCE_CELLS
+    cells = np.clip((points + DISTANCE_SIDE / 2) / cell, 0, DISTANCE_CELLS - 1).astype(np.int64)
+    squares = np.full((DISTANCE_CELLS,) * 3, (reach / cell) ** 2, np.float32)
+    squares[tuple(cells.T)] = 0
+    for axis in range(3):
+        before, lines = np.moveaxis(squares.copy(), axis, 0), np.moveaxis(squares, axis, 0)
+        for step in range(1, math.ceil(reach / cell)):
+            np.minimum(lines[step:], before[:-step] + np.float32(step**2), out=lines[step:])
+            np.minimum(lines[:-step], before[step:] + np.float32(step**2), out=lines[:-step])
+    return np.sqrt(squares) * np.float32(cell)
+
+
+def _spread(vertices: Points, triangles: NDArray[np.int32]) -> tuple[Points, Points]:
+    """Points (n, 3) spread evenly over triangles' areas, and the triangles' unit normals (n, 3) there."""
+    a, b, c = (vertices[triangles[:, corner]] for corner in range(3))
+    across = np.cross(b - a, c - a)
+    total = np.cumsum(np.linalg.norm(across, axis=1), dtype=np.float64)
+    chosen = np.searchsorted(total, (np.arange(SAMPLES) + 0.5) / SAMPLES * total[-1])
+    normals = across[chosen]
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-30)
+    return ((a + b + c) / 3)[chosen].astype(np.float32), normals.astype(np.float32)
