@@ -20,7 +20,7 @@ from .lattice import (
     sample,
     sample_densely,
 )
-from .monitor import Monitor
+from .monitor import Monitor, QuietMonitor
 from .shaping import ShapedField, smooth
 from .symmetry import MirroredField, MirrorPlane, keep_half, with_mirror_image
 
@@ -148,17 +148,6 @@ def extract_densely(field: Field, settings: SurfaceSettings, monitor: Monitor) -
     return _extract(field, settings.resolution, settings.floater_share, 0, monitor, densely=True)
 
 
-class _Quiet(Monitor):
-    """Passes on cancellation but no progress, which would else run to its end twice."""
-
-    def __init__(self, monitor: Monitor) -> None:
-        super().__init__()
-        self._monitor = monitor
-
-    def is_cancelled(self) -> bool:
-        return self._monitor.is_cancelled()
-
-
 def _shaped(field: Field, settings: SurfaceSettings, monitor: Monitor, plane: MirrorPlane | None) -> tuple[Field, int]:
     """The field as the artist wants it, and the evaluations that finding its base took."""
     if not settings.iso_shift and not settings.base_cut:
@@ -167,7 +156,7 @@ def _shaped(field: Field, settings: SurfaceSettings, monitor: Monitor, plane: Mi
     if not settings.base_cut:
         return shifted, 0
     # The field's box may be much taller than what is in it: a coarse surface tells where the object stands.
-    coarse = _extract(shifted, PROBE_RESOLUTION, settings.floater_share, 0, _Quiet(monitor), plane)
+    coarse = _extract(shifted, PROBE_RESOLUTION, settings.floater_share, 0, QuietMonitor(monitor), plane)
     lowest, highest = float(coarse.vertices[:, 2].min()), float(coarse.vertices[:, 2].max())
     floor = lowest + settings.base_cut * (highest - lowest)
     return ShapedField(field, settings.iso_shift, floor), coarse.report.evaluations
@@ -183,7 +172,7 @@ def _extract_about(
 ) -> Surface:
     """Find the highest resolution that keeps to the target: the number of quads grows with its square."""
     resolution = min(settings.resolution, PROBE_RESOLUTION)
-    surface = _extract(field, resolution, settings.floater_share, evaluations, _Quiet(monitor), plane)
+    surface = _extract(field, resolution, settings.floater_share, evaluations, QuietMonitor(monitor), plane)
     for _ in range(3):
         ideal = round(resolution * (target / len(surface.faces)) ** 0.5)
         wanted = max(LOWEST_RESOLUTION, min(settings.resolution, ideal))

@@ -19,7 +19,7 @@ from .camera import Camera
 from .code import Code
 from .errors import SymmetryError
 from .fields import Field, sample_grid
-from .monitor import Monitor
+from .monitor import Monitor, QuietMonitor
 from .projection import DEPTH_SIZE, Projection
 from .surface import Surface, SurfaceSettings, extract_surface
 from .symmetry import MirrorPlane
@@ -77,6 +77,7 @@ class MirrorChoice:
         shift: object units by which it is moved to the side that is kept.
         keeps_other: keep the side that the photo shows less of.
         tolerance: largest error of a plane that was not named; see ``PlaneFit``.
+        is_required: fail where no plane fits, instead of leaving the object as it is with a warning.
     """
 
     plane: MirrorPlane | None = None
@@ -84,6 +85,7 @@ class MirrorChoice:
     shift: float = 0.0
     keeps_other: bool = False
     tolerance: float = TOLERANCE
+    is_required: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ class PlaneFit:
 
 def choose_plane(
     code: Code, field: Field, settings: SurfaceSettings, choice: MirrorChoice, monitor: Monitor
-) -> MirrorPlane:
+) -> MirrorPlane | None:
     """The mirror plane of an object.
 
     Args:
@@ -112,22 +114,29 @@ def choose_plane(
         field: the code's field.
         settings: of the surface; its resolution does not matter.
         choice: what the artist says.
-        monitor: told of progress, asked for cancellation.
+        monitor: told where no plane fits and none is required; asked for cancellation.
+
+    Returns:
+        The plane, or None where none fits and none is required.
 
     Raises:
-        SymmetryError: no plane fits within the tolerance, and none was named.
+        SymmetryError: no plane fits within the tolerance, none was named, and one is required.
         SurfaceError: there is no surface.
         Cancelled: the monitor said so.
     """
     coarse = replace(settings, resolution=RESOLUTION, target_faces=None, smoothing=0)
-    judge = PlaneJudge(code, extract_surface(field, coarse, monitor))
+    judge = PlaneJudge(code, extract_surface(field, coarse, QuietMonitor(monitor)))
     if choice.plane is None:
         fit = judge.best()
         if not fit.error <= choice.tolerance:
-            raise SymmetryError(
+            error = SymmetryError(
                 f"No mirror plane fits: the best one is off by {fit.error:.1%} of the longest side on average.",
                 "If the object is symmetric all the same, choose the plane by hand.",
             )
+            if choice.is_required:
+                raise error
+            monitor.warn(f"Not made symmetric. {error}")
+            return None
         plane = fit.plane
     else:
         plane = judge.fit(choice.plane).plane
