@@ -15,6 +15,7 @@ from . import (
     models,
     prepare_retopology,
     reconstruct,
+    symmetrise,
     transform,
 )
 
@@ -25,6 +26,7 @@ MODULES = (
     reconstruct,
     compare,
     adjust,
+    symmetrise,
     transform,
     prepare_retopology,
     auto_retopology,

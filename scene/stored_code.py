@@ -79,6 +79,11 @@ def load_mirror(target: bpy.types.Object) -> MirrorPlane | None:
         return MirrorPlane((float(x), float(y)), float(values["offset"]))
 
 
+def has_mirror(target: bpy.types.Object) -> bool:
+    """Whether the object was made symmetric; for panels, which must not fail, a look and no more."""
+    return '"mirror":' in str(target.get(SETTINGS_KEY, ""))
+
+
 @contextmanager
 def _refusing_damage(target: bpy.types.Object) -> Iterator[None]:
     """Say what to do about settings that cannot be read."""
