@@ -29,6 +29,8 @@ PLANE = MirrorPlane((1.0, 0.0), 0.1)
 @pytest.fixture
 def made(host, reconstruction, photo_path):
     """A reconstructed object, active, without symmetry."""
+    code = dataclasses.replace(reconstruction.code, provenance={"photo_name": "ball.png", "photo_sha256": "ab" * 32})
+    reconstruction = dataclasses.replace(reconstruction, code=code)
     names = build(bpy.context, reconstruction, photo_path, MADE_WITH, size=0.4)
     return bpy.data.objects[names.object]
 
