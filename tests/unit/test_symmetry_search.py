@@ -100,11 +100,11 @@ def test_what_the_photo_shows_of_the_side_that_is_given_up_counts_as_lost():
     class Balls(Car):
         def values(self, points):
             large = 0.4 - np.linalg.norm(points - np.array([-0.3, 0, 0], np.float32), axis=1)
-            small = 0.2 - np.linalg.norm(points - np.array([0.6, 0, 0], np.float32), axis=1)
+            small = 0.2 - np.linalg.norm(points - np.array([0.5, 0, 0.6], np.float32), axis=1)
             return np.maximum(large, small).astype(np.float32)
 
     judge = PlaneJudge(CODE, Balls(0.0), SurfaceSettings(), Monitor())
-    assert judge.fit(MirrorPlane((1.0, 0.0), -0.3)).lost == pytest.approx(0.2, abs=0.05)
+    assert judge.fit(MirrorPlane((1.0, 0.0), 0.2)).lost == pytest.approx(0.2, abs=0.05)
     assert judge.fit(MirrorPlane((0.0, 1.0), 0.0)).lost < 0.01
 
 
