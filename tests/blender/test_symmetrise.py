@@ -91,6 +91,16 @@ def test_a_plane_by_hand_runs_through_the_objects_origin(made, host, symmetric):
     assert placement.plane_to_local(plane).offset == pytest.approx(0.02)
 
 
+def test_the_dialog_hands_over_what_was_chosen_in_it(made, host, symmetric):
+    host.jobs = [symmetric()]
+    bpy.ops.image_to_3d.symmetrise_by_hand(plane="Y", side="OTHER", mirror_all=True)
+    settings = host.asked[-1][2]
+    assert settings.symmetrise.plane.normal == pytest.approx((0.0, 1.0), abs=1e-6)
+    assert settings.symmetrise.keeps_other
+    assert settings.bake.mirror_all
+    assert load_mirror(made) == PLANE
+
+
 def test_where_no_plane_fits_it_says_so_and_changes_nothing(made, host, fake_job, counts):
     error = SymmetryError("No mirror plane fits: the best one is off by 5.0 %.", "Choose the plane by hand.")
     host.jobs = [fake_job([JobState.FAILED], error=error)]
