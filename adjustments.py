@@ -21,11 +21,11 @@ from .jobs import Job, JobState
 from .options import QUALITIES
 from .preferences import user_settings
 from .scene.preview import end_previews
-from .scene.stored_code import has_code, load_code, load_settings
+from .scene.stored_code import has_code, load_code, load_mirror, load_settings
 from .tasks import PreviewSurfaceTask
 
 SURFACE_NAMES = ("resolution", "target_faces", "iso_shift", "base_cut", "smoothing", "floater_share")
-BAKE_NAMES = ("texture_size", "photo_strength")
+BAKE_NAMES = ("texture_size", "photo_strength", "mirror_all")
 """Fields of ``SurfaceSettings`` and of ``BakeSettings`` that can be adjusted."""
 
 TICK_SECONDS = 0.05
@@ -75,7 +75,7 @@ def adjusted_settings(target: bpy.types.Object, system: str, values: dict[str, A
     surface, bake = load_settings(target)
     surface = replace(surface, **{name: values[name] for name in SURFACE_NAMES if name in values})
     bake = replace(bake, **{name: values[name] for name in BAKE_NAMES if name in values})
-    return Settings(system=system, surface=surface, bake=bake)
+    return Settings(system=system, surface=surface, bake=bake, mirror=load_mirror(target))
 
 
 class LivePreview:

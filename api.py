@@ -27,6 +27,8 @@ from .inference.errors import OutputError, ReconstructionError
 from .inference.monitor import Monitor
 from .inference.pipeline import Settings
 from .inference.surface import SurfaceSettings
+from .inference.symmetry import MirrorPlane
+from .inference.symmetry_search import MirrorChoice
 from .options import DEFAULT_QUALITY, QUALITIES
 from .retopology_tasks import BakeLowPolyTask, LowPolyOptions, RetopologyOptions, RetopologyTask
 from .scene.detail_bake import DetailSettings
@@ -37,9 +39,11 @@ from .scene.placement import Placement
 from .scene.remesh import RemeshMethod
 from .scene.retopology import Prepared, high_of, prepare
 from .scene.stored_code import load_code
+from .symmetry_tasks import Across, AsymmetryTask, SymmetryOptions, SymmetryTask
 from .tasks import ReconstructTask, Summary
 
 __all__ = [
+    "Across",
     "Code",
     "CutoutMethod",
     "CutoutSettings",
@@ -47,6 +51,7 @@ __all__ = [
     "LowPolyOptions",
     "MapOptions",
     "MeshCheck",
+    "MirrorPlane",
     "Placement",
     "Prepared",
     "ReconstructionError",
@@ -54,14 +59,17 @@ __all__ = [
     "RetopologyOptions",
     "Settings",
     "Summary",
+    "SymmetryOptions",
     "bake_low_poly",
     "join_views",
     "prepare_retopology",
     "read_code",
     "reconstruct",
+    "remove_symmetry",
     "retopologise",
     "settings",
     "shutdown",
+    "symmetrise",
     "write",
 ]
 
@@ -75,6 +83,7 @@ def settings(
     texture_size: int | None = None,
     target_faces: int | None = None,
     photo_strength: float = 1.0,
+    symmetrise: bool = False,
 ) -> Settings:
     """Settings from a quality preset and what should differ from it.
 
@@ -86,6 +95,7 @@ def settings(
         texture_size: pixels along each side of the maps.
         target_faces: about how many quads to keep; None keeps all.
         photo_strength: 0..1, how much of the photo is projected on the side that it shows.
+        symmetrise: mirror the side that the photo sees better onto the other one, where a mirror plane fits.
 
     Raises:
         KeyError: there is no such quality.
@@ -96,6 +106,7 @@ def settings(
         cutout=cutout or CutoutSettings(),
         surface=SurfaceSettings(resolution=resolution or preset.resolution, target_faces=target_faces),
         bake=BakeSettings(texture_size=texture_size or preset.texture_size, photo_strength=photo_strength),
+        symmetrise=MirrorChoice() if symmetrise else None,
     )
 
 
@@ -125,6 +136,40 @@ def reconstruct(
     if task.summary is None:
         raise RuntimeError("the task ended without a summary")
     return task.summary
+
+
+def symmetrise(
+    target: bpy.types.Object, options: SymmetryOptions | None = None, *, context: bpy.types.Context | None = None
+) -> MirrorPlane:
+    """Mirror the side of a reconstructed object that its photo sees better onto the other one; no network runs.
+
+    Surface and maps are made again and exchanged; adjusting, baking and retopology keep to the plane from then on.
+
+    Args:
+        target: an object that was reconstructed from a photo.
+        options: plane and kept side; both are found by default.
+        context: ``bpy.context`` by default, in Object Mode.
+
+    Returns:
+        The plane in the engine's object frame (see ``read_code``); its normal points to the side that was kept.
+
+    Raises:
+        ReconstructionError: no plane fits and none was named, among others; nothing was changed.
+    """
+    task = SymmetryTask(target, options or SymmetryOptions())
+    ENGINE.run(task, context or bpy.context)
+    if task.result is None or task.result.mirror is None:
+        raise RuntimeError("the task ended without a mirror plane")
+    return task.result.mirror
+
+
+def remove_symmetry(target: bpy.types.Object, *, context: bpy.types.Context | None = None) -> None:
+    """Bring the network's own reading of both sides of a symmetric object back.
+
+    Raises:
+        ReconstructionError: with ``message`` and ``hint``; nothing was changed.
+    """
+    ENGINE.run(AsymmetryTask(target), context or bpy.context)
 
 
 def join_views(photos: Sequence[str | Path], sheet: str | Path) -> Path:

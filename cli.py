@@ -42,6 +42,7 @@ from .inference.network import Precision
 from .inference.pipeline import RESOLUTION_RANGE, Settings
 from .inference.runtime import PROVIDERS, RuntimeSettings
 from .inference.surface import SurfaceSettings
+from .inference.symmetry_search import MirrorChoice
 from .inference.systems import system_ids
 from .inference.views import join_views
 from .jobs import Host, Job, JobState
@@ -205,6 +206,11 @@ def create_parser() -> argparse.ArgumentParser:
     parser.add_argument("--size", type=_positive, default=1.0, metavar="METRES", help="longest side (default: 1)")
     parser.add_argument("--photo-strength", type=_share, default=1.0, metavar="0..1", help="of the projected photo")
     parser.add_argument(
+        "--symmetrise",
+        action="store_true",
+        help="mirror the side that the photo sees better onto the other one, where a mirror plane fits",
+    )
+    parser.add_argument(
         "--cutout",
         choices=[method.name.lower() for method in CutoutMethod],
         default="automatic",
@@ -260,6 +266,7 @@ def create_batch(options: argparse.Namespace) -> Batch:
         bake=BakeSettings(
             texture_size=options.texture_size or quality.texture_size, photo_strength=options.photo_strength
         ),
+        symmetrise=MirrorChoice() if options.symmetrise else None,
     )
     retopology, low_poly = _low_poly_options(options, settings.bake)
     return Batch(settings, options.size, options.output.absolute(), formats, options.overwrite, retopology, low_poly)

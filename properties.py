@@ -50,6 +50,14 @@ RESOLUTION_TEXTS = {
     "description": "Cells along the longest side in which the surface is looked for; finer shows more and takes longer",
 }
 TEXTURE_SIZE_TEXTS = {"name": "Texture Size", "description": "Pixels along each side of the maps"}
+MIRROR_ALL_TEXTS = {
+    "name": "Mirror the Whole Photo",
+    "description": "Of a symmetric object, show one side's photo on both, even where the photo shows the other side",
+}
+SYMMETRISE_TEXTS = {
+    "name": "Symmetrise",
+    "description": "Mirror the side that the photo sees better onto the other one, where a mirror plane fits",
+}
 ISO_TEXTS = {
     "name": "Iso Level",
     "description": "At which level of the network's field the surface lies: lower is fuller, higher is thinner",
@@ -128,6 +136,7 @@ class ImageTo3DSettings(bpy.types.PropertyGroup):
     texture_size: EnumProperty(**TEXTURE_SIZE_TEXTS, items=TEXTURE_ITEMS, default=str(DEFAULT.texture_size))
     target_faces: IntProperty(**TARGET_FACES_TEXTS, default=0, min=0, soft_max=200_000)
     photo_strength: FloatProperty(**PHOTO_STRENGTH_TEXTS, default=1.0, min=0.0, max=1.0, subtype="FACTOR")
+    symmetrise: BoolProperty(**SYMMETRISE_TEXTS, default=False)
     size: FloatProperty(**SIZE_TEXTS, default=1.0, min=0.001, soft_min=0.01, soft_max=100.0, subtype="DISTANCE")
     retopology: PointerProperty(
         name="Retopology", description="Low-poly mesh, and baking to it", type=ImageTo3DRetopology
@@ -187,6 +196,7 @@ class ImageTo3DAdjustment(bpy.types.PropertyGroup):
     photo_strength: FloatProperty(
         **PHOTO_STRENGTH_TEXTS, min=0.0, max=1.0, subtype="FACTOR", **_adjustable("photo_strength")
     )
+    mirror_all: BoolProperty(**MIRROR_ALL_TEXTS, **_adjustable("mirror_all"))
 
 
 def _get_fade(_self: bpy.types.PropertyGroup) -> float:

@@ -22,9 +22,9 @@ from .scene.levels import levels_of
 from .scene.low_material import MapOptions, create_low_material
 from .scene.polygons import Polygons, read_evaluated
 from .scene.remesh import Remeshed, RemeshMethod, RemeshSettings
-from .scene.retopology import add_levels, add_low, high_in_low_frame, low_frame
-from .scene.stored_code import load_code
-from .scene.symmetry import Symmetry, find_symmetry
+from .scene.retopology import add_levels, add_low, high_in_low_frame, low_frame, symmetry_of
+from .scene.stored_code import load_code, load_mirror, load_settings
+from .scene.symmetry import Symmetry
 from .scene.uv_mesh import uv_mesh, uv_overlap
 from .tasks import existing
 
@@ -115,7 +115,7 @@ class RetopologyTask:
         self._polygons = high_in_low_frame(high, low_frame(high), depsgraph)
         self.symmetry: Symmetry | None = None
         if options.use_symmetry:
-            found = find_symmetry(self._polygons)
+            found = symmetry_of(high, self._polygons)
             self.symmetry = found if found.error <= options.tolerance else None
 
     def begin(self, _host: Host) -> JobLadder[Remeshed]:
@@ -219,6 +219,7 @@ class BakeLowPolyTask:
         self.target, self.options = target.name, options
         self.notes: list[str] = []
         self._code, self._placement = load_code(source)
+        self._mirror, self._mirrors_all = load_mirror(source), load_settings(source)[1].mirror_all
         frame = low_frame(target)
         self._low = read_evaluated(target, depsgraph, with_shading=True).transformed(
             np.array(frame.inverted() @ target.matrix_world)
@@ -246,7 +247,8 @@ class BakeLowPolyTask:
             steps.append(lambda *results: BACKGROUND.start(BakeDetail(self._high, self._with_uvs(results), detail)))
         settings = Settings(
             system=self._code.system,
-            bake=BakeSettings(options.texture_size, options.margin, options.photo_strength),
+            bake=BakeSettings(options.texture_size, options.margin, options.photo_strength, self._mirrors_all),
+            mirror=self._mirror,
         )
         steps.append(lambda *results: host.bake_again(self._code, self._uv_mesh(results), settings))
         return JobChain(steps)

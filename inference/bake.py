@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Baking: a code's colours into textures for any mesh with UVs, with the photo projected where it shows the surface.
 
-UV triangles are rasterised; every texel gets the field's colour and, where the camera sees it, the photo's. Three
+UV triangles are rasterised; every texel gets the field's colour and, where the camera sees it, the photo's. Some
 choices keep this quick and the result whole:
 
 * The field is asked at the mesh's vertices, refined until they are half as far apart as the field's detail, and its
@@ -9,17 +9,20 @@ choices keep this quick and the result whole:
   interpolation shows, the field is asked at every texel.
 * The field's colours are shifted smoothly towards the photo's: what the photo says on the visible part is extended
   over the hidden part, locally near the seam and on the whole far from it, so that both sides read as one object.
+* Of an object that was made symmetric, the photo is projected a second time, as the mirror plane shows it.
 * Texels beyond the islands are filled from their neighbours, so that filtering and mipmaps never meet the background.
 """
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .camera import Camera
 from .code import Code
 from .fields import Appearance, Field
 from .matching import extended
@@ -27,6 +30,7 @@ from .monitor import Monitor
 from .padding import pad
 from .projection import FACING_NONE, Projection
 from .raster import Fragments, Gradients, batches, gradients, scan
+from .symmetry import MirroredField, MirrorPlane
 
 Floats = NDArray[np.floating[Any]]
 
@@ -85,11 +89,14 @@ class BakeSettings:
         texture_size: side of the maps, texels.
         margin: how far colours are spread beyond the islands, in texels of a 1024 map; grows with the size.
         photo_strength: 0 bakes the field alone, 1 the photo wherever it is to be believed.
+        mirror_all: of a symmetric object, show the kept side's photo on both sides even where the photo shows the
+            other side too: colours are symmetric, and so is what is written on the object.
     """
 
     texture_size: int = 2048
     margin: int = 8
     photo_strength: float = 1.0
+    mirror_all: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,6 +116,28 @@ class Maps:
 
 
 @dataclass(frozen=True)
+class _View:
+    """Vertices as the photo's camera sees them, or sees their mirror images; see ``Projection.look``.
+
+    Attributes:
+        window_points: (n, 2) float32.
+        depth, facing: (n,) float32.
+    """
+
+    window_points: NDArray[np.float32]
+    depth: NDArray[np.float32]
+    facing: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, camera: Camera, points: NDArray[np.float32], normals: NDArray[np.float32]) -> Self:
+        """Of points (n, 3) with unit normals (n, 3)."""
+        window_points, depth = camera.project(points)
+        sight = camera.position.astype(np.float32) - points
+        facing = (normals * sight).sum(axis=1) / np.maximum(np.linalg.norm(sight, axis=1), 1e-12)
+        return cls(window_points.astype(np.float32), depth.astype(np.float32), facing.astype(np.float32))
+
+
+@dataclass(frozen=True)
 class _Samples:
     """The refined mesh and what is known at its vertices.
 
@@ -116,18 +145,23 @@ class _Samples:
         points: (n, 3) float32.
         triangles: (t, 3).
         corners: (t, 3, 2) float64 UVs in texels, texel centres being integers.
-        window_points, depth, facing: of the points, see ``Projection.look``.
+        views: the camera's; of a symmetric object also that of the mirror image.
     """
 
     points: NDArray[np.float32]
     triangles: NDArray[np.integer[Any]]
     corners: NDArray[np.float64]
-    window_points: NDArray[np.float32]
-    depth: NDArray[np.float32]
-    facing: NDArray[np.float32]
+    views: tuple[_View, ...]
 
 
-def bake(code: Code, field: Field, mesh: UVMesh, settings: BakeSettings, monitor: Monitor) -> Maps:
+def bake(
+    code: Code,
+    field: Field,
+    mesh: UVMesh,
+    settings: BakeSettings,
+    monitor: Monitor,
+    plane: MirrorPlane | None = None,
+) -> Maps:
     """Bake the maps of a mesh.
 
     Args:
@@ -136,16 +170,21 @@ def bake(code: Code, field: Field, mesh: UVMesh, settings: BakeSettings, monitor
         mesh: in the object frame; any mesh with UVs.
         settings: see there.
         monitor: told of progress and of UVs outside the square or one over the other; asked for cancellation.
+        plane: at which the object was made symmetric, or None.
 
     Raises:
         Cancelled: the artist cancelled.
     """
-    samples = _samples(code, field, mesh, settings.texture_size, monitor)
+    samples = _samples(code, field, mesh, settings.texture_size, monitor, plane)
     monitor.progress(0.1)
-    projection = Projection.of(code.photo, code.camera, samples.window_points, samples.depth, samples.triangles)
+    projections = [
+        Projection.of(code.photo, code.camera, view.window_points, view.depth, samples.triangles)
+        for view in samples.views
+    ]
     monitor.progress(0.2)
+    field = field if plane is None else MirroredField(field, plane)
     appearance = field.appearance(samples.points)
-    ink = _ink(samples, appearance, field, projection, settings)
+    ink = _ink(samples, appearance, field, projections, settings, plane)
     texels, covered = _painted(ink, settings, monitor)
     pad(texels, covered, max(1, round(settings.margin * settings.texture_size / 1024)))
     monitor.progress(1.0)
@@ -159,7 +198,9 @@ def bake(code: Code, field: Field, mesh: UVMesh, settings: BakeSettings, monitor
     return Maps(color, values["roughness"], values["metallic"], float(covered.mean()))
 
 
-def _samples(code: Code, field: Field, mesh: UVMesh, size: int, monitor: Monitor) -> _Samples:
+def _samples(
+    code: Code, field: Field, mesh: UVMesh, size: int, monitor: Monitor, plane: MirrorPlane | None
+) -> _Samples:
     """Drop damaged triangles, refine large ones, see where the camera sees the vertices."""
     corners = mesh.uvs.astype(np.float64)
     sound = np.isfinite(corners).all(axis=(1, 2)) & (np.ptp(corners, axis=1) <= LARGEST_SPAN).all(axis=1)
@@ -172,17 +213,10 @@ def _samples(code: Code, field: Field, mesh: UVMesh, size: int, monitor: Monitor
     normals = _vertex_normals(mesh.vertices, mesh.triangles)
     spacing = float(np.clip(SPACING * field.detail, *SPACING_LIMITS))
     points, normals, triangles, corners = _refined(mesh.vertices, normals, mesh.triangles[sound], corners, spacing)
-    window_points, depth = code.camera.project(points)
-    sight = code.camera.position.astype(np.float32) - points
-    facing = (normals * sight).sum(axis=1) / np.maximum(np.linalg.norm(sight, axis=1), 1e-12)
-    return _Samples(
-        points,
-        triangles,
-        corners,
-        window_points.astype(np.float32),
-        depth.astype(np.float32),
-        facing.astype(np.float32),
-    )
+    views = [_View.of(code.camera, points, normals)]
+    if plane is not None:
+        views.append(_View.of(code.camera, plane.mirrored(points), plane.mirrored_directions(normals)))
+    return _Samples(points, triangles, corners, tuple(views))
 
 
 def _vertex_normals(vertices: NDArray[np.float32], triangles: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
@@ -262,6 +296,21 @@ def _interpolates(field: Field, samples: _Samples, appearance: Appearance) -> bo
 
 
 @dataclass(frozen=True)
+class _Layer:
+    """The photo on some triangles, as attributes that vary linearly over them.
+
+    Attributes:
+        sight: window coordinates times depth, depth, facing. The first two are linear on the surface only as products.
+        shown: (t,) bool, triangles that the photo may show.
+        projection: the photo.
+    """
+
+    sight: Gradients
+    shown: NDArray[np.bool_]
+    projection: Projection
+
+
+@dataclass(frozen=True)
 class _Ink:
     """What colours a texel, as attributes that vary linearly over the triangles.
 
@@ -269,21 +318,17 @@ class _Ink:
         corners: (t, 3, 2) float64, triangles in texels.
         channels: colour 0..255 and further channels 0..255; where ``field`` is set, the shift of the colour 0..255
             and the point's place.
-        sight: window coordinates times depth, depth, facing. The first two are linear on the surface only as products.
-        facing_camera: (t,) bool, triangles that the photo may show.
+        layers: of the photo, each over the one before.
         field: to be asked at every texel; None where the channels are the field's already.
         extra: names of the further channels.
-        projection: the photo.
         strength: how much of the photo is taken where it is wholly believed.
     """
 
     corners: NDArray[np.float64]
     channels: Gradients
-    sight: Gradients
-    facing_camera: NDArray[np.bool_]
+    layers: tuple[_Layer, ...]
     field: Field | None
     extra: tuple[str, ...]
-    projection: Projection
     strength: float
 
     def texels(self, batch: slice) -> tuple[Fragments, NDArray[np.uint8]]:
@@ -297,16 +342,17 @@ class _Ink:
             for index in range(asked.shape[1]):
                 value = asked[:, index] + channels[index] if index < 3 else asked[:, index]
                 channels[index : index + 1] = [np.clip(value, 0.0, 255.0)]
-        self._project(channels, fragments)
+        for layer in self.layers:
+            self._project(layer, channels, fragments)
         return fragments, np.stack([(channel + np.float32(0.5)).astype(np.uint8) for channel in channels], axis=1)
 
-    def _project(self, channels: list[NDArray[np.float32]], fragments: Fragments) -> None:
+    def _project(self, layer: _Layer, channels: list[NDArray[np.float32]], fragments: Fragments) -> None:
         """Blend the photo into the colours where it is seen."""
-        chosen = np.flatnonzero(self.facing_camera[fragments.triangle])
+        chosen = np.flatnonzero(layer.shown[fragments.triangle])
         part = Fragments(fragments.triangle[chosen], fragments.x[chosen], fragments.y[chosen])
-        x, y, depth, facing = self.sight.at(part)
+        x, y, depth, facing = layer.sight.at(part)
         scale = 1.0 / np.maximum(depth, np.float32(1e-6))
-        seen, colors, weight = self.projection.look(x * scale, y * scale, depth, facing)
+        seen, colors, weight = layer.projection.look(x * scale, y * scale, depth, facing)
         chosen, weight = chosen[seen], weight * np.float32(self.strength)
         for channel, color in zip(channels[:3], colors.T, strict=True):
             before = channel[chosen]
@@ -320,34 +366,56 @@ def _channels(appearance: Appearance, extra: tuple[str, ...]) -> NDArray[np.floa
 
 
 def _ink(
-    samples: _Samples, appearance: Appearance, field: Field, projection: Projection, settings: BakeSettings
+    samples: _Samples,
+    appearance: Appearance,
+    field: Field,
+    projections: Sequence[Projection],
+    settings: BakeSettings,
+    plane: MirrorPlane | None,
 ) -> _Ink:
     """Decide between interpolating and asking, and prepare."""
     extra = tuple(name for name in CONSTANTS if isinstance(getattr(appearance, name), np.ndarray))
-    x, y = samples.window_points.T
-    seen, colors, weights = projection.look(x, y, samples.depth, samples.facing)
+    view = samples.views[0]
+    x, y = view.window_points.T
+    seen, colors, weights = projections[0].look(x, y, view.depth, view.facing)
     difference = colors - 255.0 * appearance.base_color[seen]
-    shift = settings.photo_strength * extended(difference, weights, samples.points, seen, samples.facing)
+    facing = np.maximum.reduce([view.facing for view in samples.views])
+    points = samples.points if plane is None else plane.folded(samples.points)
+    shift = settings.photo_strength * extended(difference, weights, points, seen, facing)
     if _interpolates(field, samples, appearance):
         values = _channels(appearance, extra)
         values[:, :3] += shift
         values, asked = np.clip(values, 0.0, 255.0), None
     else:
         values, asked = np.concatenate([shift, samples.points], axis=1), field
-    in_view = (samples.facing > FACING_NONE)[samples.triangles].any(axis=1)
-    in_view &= (samples.depth > 0.0)[samples.triangles].all(axis=1)
-    products = samples.window_points * samples.depth[:, None]
-    sight = np.concatenate([products, samples.depth[:, None], samples.facing[:, None]], axis=1)
     return _Ink(
         samples.corners,
         gradients(samples.corners, values[samples.triangles]),
-        gradients(samples.corners, sight[samples.triangles]),
-        in_view,
+        _layers(samples, projections, plane if settings.mirror_all else None),
         asked,
         extra,
-        projection,
         settings.photo_strength,
     )
+
+
+def _layers(samples: _Samples, projections: Sequence[Projection], mirror_all: MirrorPlane | None) -> tuple[_Layer, ...]:
+    """The photo over its mirror image; with ``mirror_all`` the mirror image above it on the side that is given up."""
+    own, *mirrored = (
+        _layer(view, samples, projection) for view, projection in zip(samples.views, projections, strict=True)
+    )
+    if mirror_all is None:
+        return (*mirrored, own)
+    kept = mirror_all.distances(samples.points)[samples.triangles].sum(axis=1) >= 0
+    image = mirrored[0]
+    return replace(image, shown=image.shown & kept), own, replace(image, shown=image.shown & ~kept)
+
+
+def _layer(view: _View, samples: _Samples, projection: Projection) -> _Layer:
+    in_view = (view.facing > FACING_NONE)[samples.triangles].any(axis=1)
+    in_view &= (view.depth > 0.0)[samples.triangles].all(axis=1)
+    products = view.window_points * view.depth[:, None]
+    sight = np.concatenate([products, view.depth[:, None], view.facing[:, None]], axis=1)
+    return _Layer(gradients(samples.corners, sight[samples.triangles]), in_view, projection)
 
 
 def _painted(ink: _Ink, settings: BakeSettings, monitor: Monitor) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:

@@ -48,6 +48,10 @@ class SurfaceError(ReconstructionError):
     """The field holds no surface that could be extracted."""
 
 
+class SymmetryError(ReconstructionError):
+    """The object has no mirror plane that fits."""
+
+
 class OutputError(ReconstructionError):
     """Results cannot be written: no permission, no space, no such folder."""
 

@@ -19,6 +19,7 @@ thinnest connected twig.
 """
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -26,9 +27,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import SurfaceError
+from .errors import SettingsError, SurfaceError
 from .fields import Field
 from .monitor import Monitor
+from .symmetry import MirrorPlane, box_corners
 
 Cells = NDArray[np.int32]
 """(3, k) coordinates of cells, the cubes between nodes; a cell has those of its lowest node."""
@@ -82,12 +84,14 @@ class VoxelGrid:
         spacing: distance between neighbouring samples, object units.
         shape: samples along each axis; those of the longest side end on the box, the others on or less than one
             spacing beyond it.
+        axes: (3, 3) float32, the grid's directions as rows, where they aren't the object frame's.
     """
 
     lower: NDArray[np.float32]
     upper: NDArray[np.float32]
     spacing: float
     shape: tuple[int, int, int]
+    axes: NDArray[np.float32] | None = None
 
     @classmethod
     def of(cls, field: Field, resolution: int) -> "VoxelGrid":
@@ -99,9 +103,34 @@ class VoxelGrid:
         x, y, z = (int(count) + 1 for count in np.ceil(sides / spacing - 1e-4))
         return cls(lower, upper, spacing, (x, y, z))
 
+    @classmethod
+    def across(cls, field: Field, plane: MirrorPlane, resolution: int) -> "VoxelGrid":
+        """The grid for a field folded at a plane, as fine as ``of`` would make it for the field itself.
+
+        Its first axis is the plane's normal, and the plane lies half-way between two layers of samples: the samples
+        are mirror images of each other. ``lower`` and ``upper`` are the first and the last sample.
+
+        Raises:
+            SettingsError: the kept side of the plane is outside the field's box.
+        """
+        corners = box_corners(field)
+        spacing = float((field.upper - field.lower).max()) / (resolution - 1)
+        reach = float(plane.distances(corners).max())
+        if reach <= spacing:
+            raise SettingsError("The mirror plane lies beside the object.", "Choose a plane that runs through it.")
+        along = corners @ plane.axes.T
+        layers = math.ceil(reach / spacing)
+        lowest = [plane.offset - (layers + 0.5) * spacing, *along.min(axis=0)[1:].tolist()]
+        across = np.ceil(np.ptp(along, axis=0)[1:] / spacing - 1e-4).astype(int) + 1
+        shape = (2 * layers + 2, int(across[0]), int(across[1]))
+        lower = np.array(lowest, np.float32)
+        upper = lower + (np.array(shape, np.float32) - 1) * np.float32(spacing)
+        return cls(lower @ plane.axes, upper @ plane.axes, spacing, shape, plane.axes)
+
     def points(self, voxels: NDArray[Any]) -> NDArray[np.float32]:
         """(n, 3) voxel coordinates, whole or between samples, to (n, 3) float32 in the object frame."""
-        return self.lower + voxels.astype(np.float32) * np.float32(self.spacing)
+        steps = voxels.astype(np.float32) * np.float32(self.spacing)
+        return self.lower + (steps if self.axes is None else steps @ self.axes)
 
 
 class Sampler:

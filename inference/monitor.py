@@ -96,3 +96,15 @@ class Monitor:
     def is_cancelled(self) -> bool:
         """Whether to stop; override it."""
         return False
+
+
+class QuietMonitor(Monitor):
+    """Passes on cancellation but no progress, for a part of a stage that would run the bar to its end twice."""
+
+    def __init__(self, monitor: Monitor) -> None:
+        super().__init__()
+        self._monitor = monitor
+
+    def is_cancelled(self) -> bool:
+        """As the other monitor says."""
+        return self._monitor.is_cancelled()

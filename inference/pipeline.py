@@ -22,6 +22,8 @@ from .monitor import Monitor, Stage
 from .photo import Photo, load_photo
 from .runtime import Runtime
 from .surface import Surface, SurfaceSettings, extract_surface
+from .symmetry import MirrorPlane
+from .symmetry_search import MirrorChoice, choose_plane
 from .systems import MultiViewSystem, SystemCard, get_system, system_ids
 from .unwrap import unwrap
 
@@ -44,6 +46,8 @@ class Settings:
         cutout: how the object is told from its background.
         surface: how finely it is extracted.
         bake: how it is textured.
+        mirror: the plane at which the object is made symmetric, or None.
+        symmetrise: choose that plane anew, whatever ``mirror`` says; only where surface and maps are both made.
 
     Raises:
         SettingsError: on construction, if a value is out of its range.
@@ -53,6 +57,8 @@ class Settings:
     cutout: CutoutSettings = field(default_factory=CutoutSettings)
     surface: SurfaceSettings = field(default_factory=SurfaceSettings)
     bake: BakeSettings = field(default_factory=BakeSettings)
+    mirror: MirrorPlane | None = None
+    symmetrise: MirrorChoice | None = None
 
     def __post_init__(self) -> None:
         if self.system not in system_ids():
@@ -82,6 +88,7 @@ class Reconstruction:
         surface: quads in the object frame.
         uvs: (m, 4, 2) float32, 0..1, one for each corner of each quad.
         maps: the textures.
+        mirror: the plane at which it was made symmetric, or None.
         seconds: wall time by stage, in order.
         warnings: sentences about what could be better.
     """
@@ -91,6 +98,7 @@ class Reconstruction:
     surface: Surface
     uvs: NDArray[np.float32]
     maps: Maps
+    mirror: MirrorPlane | None
     seconds: dict[str, float]
     warnings: tuple[str, ...]
 
@@ -129,13 +137,16 @@ def reconstruct(photo_path: Path, settings: Settings, runtime: Runtime, monitor:
 def _extract_and_bake(name: str, code: Code, shape: Field, settings: Settings, monitor: Monitor) -> Reconstruction:
     """The later half of the flow, which needs no checkpoint: from the field to a textured surface."""
     with monitor.stage(Stage.SURFACE):
-        surface = extract_surface(shape, settings.surface, monitor)
+        mirror = settings.mirror
+        if settings.symmetrise is not None:
+            mirror = choose_plane(code, shape, settings.surface, settings.symmetrise, monitor)
+        surface = extract_surface(shape, settings.surface, monitor, mirror)
     with monitor.stage(Stage.UNWRAP):
         uvs = unwrap(surface.vertices, surface.faces, monitor)
     with monitor.stage(Stage.BAKE):
-        maps = bake(code, shape, _triangulated(surface, uvs), settings.bake, monitor)
+        maps = bake(code, shape, _triangulated(surface, uvs), settings.bake, monitor, mirror)
     seconds = {stage.value: duration for stage, duration in monitor.seconds.items()}
-    return Reconstruction(name, code, surface, uvs, maps, seconds, tuple(monitor.warnings))
+    return Reconstruction(name, code, surface, uvs, maps, mirror, seconds, tuple(monitor.warnings))
 
 
 def reconstruct_again(name: str, code: Code, settings: Settings, runtime: Runtime, monitor: Monitor) -> Reconstruction:
@@ -150,6 +161,7 @@ def reconstruct_again(name: str, code: Code, settings: Settings, runtime: Runtim
 
     Raises:
         ModelError: the code is of a system or version that is not here.
+        SymmetryError: a mirror plane is required, and none fits.
         SurfaceError: there is no surface.
         Cancelled: the monitor said so.
     """
@@ -195,7 +207,8 @@ def extract_again(code: Code, settings: Settings, runtime: Runtime, monitor: Mon
         Cancelled: the monitor said so.
     """
     with monitor.stage(Stage.SURFACE):
-        return extract_surface(get_system(code.system).field(code, runtime), settings.surface, monitor)
+        shape = get_system(code.system).field(code, runtime)
+        return extract_surface(shape, settings.surface, monitor, settings.mirror)
 
 
 def bake_again(code: Code, mesh: UVMesh, settings: Settings, runtime: Runtime, monitor: Monitor) -> Maps:
@@ -206,7 +219,8 @@ def bake_again(code: Code, mesh: UVMesh, settings: Settings, runtime: Runtime, m
         Cancelled: the monitor said so.
     """
     with monitor.stage(Stage.BAKE):
-        return bake(code, get_system(code.system).field(code, runtime), mesh, settings.bake, monitor)
+        shape = get_system(code.system).field(code, runtime)
+        return bake(code, shape, mesh, settings.bake, monitor, settings.mirror)
 
 
 def _check_range(name: str, value: float, lowest: float, highest: float) -> None:

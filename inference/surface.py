@@ -20,8 +20,9 @@ from .lattice import (
     sample,
     sample_densely,
 )
-from .monitor import Monitor
+from .monitor import Monitor, QuietMonitor
 from .shaping import ShapedField, smooth
+from .symmetry import MirroredField, MirrorPlane, keep_half, with_mirror_image
 
 Vertices = NDArray[np.float32]
 """(n, 3) float32."""
@@ -110,12 +111,17 @@ class Surface:
     report: SurfaceReport
 
 
-def extract_surface(field: Field, settings: SurfaceSettings, monitor: Monitor) -> Surface:
+def extract_surface(
+    field: Field, settings: SurfaceSettings, monitor: Monitor, plane: MirrorPlane | None = None
+) -> Surface:
     """Extract the field's level set as a closed quad mesh.
 
     Parts into which a ball of diameter ``field.detail`` fits at one place are never missed (where that is less than
     2.24 voxels, this size counts), and a part that was found is followed to its thinnest connected twig: its surface
     is the one that evaluating every sample of the grid would give. See ``lattice``.
+
+    With a mirror plane, the surface is that of the field folded there: its two halves are mirror images, vertex by
+    vertex and face by face, and share an edge loop in the plane. The cells are as large as without.
 
     Raises:
         SurfaceError: the field is empty, has values that are not numbers, or the settings are out of range.
@@ -127,11 +133,11 @@ def extract_surface(field: Field, settings: SurfaceSettings, monitor: Monitor) -
             f"The resolution {settings.resolution} is out of range.",
             f"Choose {MIN_RESOLUTION} to {MAX_RESOLUTION}.",
         )
-    field, evaluations = _shaped(field, settings, monitor)
+    field, evaluations = _shaped(field, settings, monitor, plane)
     if settings.target_faces is None:
-        surface = _extract(field, settings.resolution, settings.floater_share, evaluations, monitor)
+        surface = _extract(field, settings.resolution, settings.floater_share, evaluations, monitor, plane)
     else:
-        surface = _extract_about(field, settings, settings.target_faces, evaluations, monitor)
+        surface = _extract_about(field, settings, settings.target_faces, evaluations, monitor, plane)
     if not settings.smoothing:
         return surface
     return replace(surface, vertices=smooth(surface.vertices, surface.faces, settings.smoothing))
@@ -142,18 +148,7 @@ def extract_densely(field: Field, settings: SurfaceSettings, monitor: Monitor) -
     return _extract(field, settings.resolution, settings.floater_share, 0, monitor, densely=True)
 
 
-class _Quiet(Monitor):
-    """Passes on cancellation but no progress, which would else run to its end twice."""
-
-    def __init__(self, monitor: Monitor) -> None:
-        super().__init__()
-        self._monitor = monitor
-
-    def is_cancelled(self) -> bool:
-        return self._monitor.is_cancelled()
-
-
-def _shaped(field: Field, settings: SurfaceSettings, monitor: Monitor) -> tuple[Field, int]:
+def _shaped(field: Field, settings: SurfaceSettings, monitor: Monitor, plane: MirrorPlane | None) -> tuple[Field, int]:
     """The field as the artist wants it, and the evaluations that finding its base took."""
     if not settings.iso_shift and not settings.base_cut:
         return field, 0
@@ -161,16 +156,23 @@ def _shaped(field: Field, settings: SurfaceSettings, monitor: Monitor) -> tuple[
     if not settings.base_cut:
         return shifted, 0
     # The field's box may be much taller than what is in it: a coarse surface tells where the object stands.
-    coarse = _extract(shifted, PROBE_RESOLUTION, settings.floater_share, 0, _Quiet(monitor))
+    coarse = _extract(shifted, PROBE_RESOLUTION, settings.floater_share, 0, QuietMonitor(monitor), plane)
     lowest, highest = float(coarse.vertices[:, 2].min()), float(coarse.vertices[:, 2].max())
     floor = lowest + settings.base_cut * (highest - lowest)
     return ShapedField(field, settings.iso_shift, floor), coarse.report.evaluations
 
 
-def _extract_about(field: Field, settings: SurfaceSettings, target: int, evaluations: int, monitor: Monitor) -> Surface:
+def _extract_about(
+    field: Field,
+    settings: SurfaceSettings,
+    target: int,
+    evaluations: int,
+    monitor: Monitor,
+    plane: MirrorPlane | None,
+) -> Surface:
     """Find the highest resolution that keeps to the target: the number of quads grows with its square."""
     resolution = min(settings.resolution, PROBE_RESOLUTION)
-    surface = _extract(field, resolution, settings.floater_share, evaluations, _Quiet(monitor))
+    surface = _extract(field, resolution, settings.floater_share, evaluations, QuietMonitor(monitor), plane)
     for _ in range(3):
         ideal = round(resolution * (target / len(surface.faces)) ** 0.5)
         wanted = max(LOWEST_RESOLUTION, min(settings.resolution, ideal))
@@ -178,19 +180,29 @@ def _extract_about(field: Field, settings: SurfaceSettings, target: int, evaluat
         if wanted == resolution or close:
             break
         resolution = wanted
-        surface = _extract(field, resolution, settings.floater_share, surface.report.evaluations, monitor)
+        surface = _extract(field, resolution, settings.floater_share, surface.report.evaluations, monitor, plane)
     return surface
 
 
 def _extract(
-    field: Field, resolution: int, floater_share: float, evaluations: int, monitor: Monitor, densely: bool = False
+    field: Field,
+    resolution: int,
+    floater_share: float,
+    evaluations: int,
+    monitor: Monitor,
+    plane: MirrorPlane | None = None,
+    densely: bool = False,
 ) -> Surface:
-    grid = VoxelGrid.of(field, resolution)
-    sampler = Sampler(field, grid, monitor)
+    grid = VoxelGrid.of(field, resolution) if plane is None else VoxelGrid.across(field, plane, resolution)
+    sampler = Sampler(field if plane is None else MirroredField(field, plane), grid, monitor)
     sampled = sample_densely(grid, sampler) if densely else sample(field, grid, sampler)
     voxels, faces = _mesh(sampled.lattice)
-    vertices = grid.points(_newton_step(voxels, faces, sampled.lattice, sampler))
-    vertices = np.clip(vertices, grid.lower, grid.upper)
+    if plane is None:
+        vertices = grid.points(_newton_step(voxels, faces, sampled.lattice, sampler))
+        vertices = np.clip(vertices, grid.lower, grid.upper)
+    else:
+        voxels, faces = _symmetric(voxels, faces, sampled.lattice, sampler, (grid.shape[0] - 1) / 2)
+        vertices = grid.points(voxels)
     vertices, faces, parts = _drop_unwanted(vertices, faces, floater_share)
     watertight, non_manifold_edges = _check_edges(faces, len(vertices))
     report = SurfaceReport(
@@ -237,6 +249,24 @@ def _mesh(lattice: Lattice) -> tuple[Vertices, Faces]:
     grid.signedFloodFill()
     voxels, faces = grid.convertToQuads(0.0)
     return np.asarray(voxels, np.float32), np.asarray(faces).astype(np.int32)
+
+
+def _symmetric(
+    voxels: Vertices, faces: Faces, lattice: Lattice, sampler: Sampler, middle: float
+) -> tuple[Vertices, Faces]:
+    """The half of a mesh beyond the plane x = ``middle`` on the level set, and its mirror image.
+
+    Raises:
+        SurfaceError: there is nothing on that side.
+    """
+    half, faces, seam = keep_half(voxels, faces, middle)
+    if not len(faces):
+        raise SurfaceError(
+            "There is nothing on the side of the mirror plane that is kept.", "Keep the other side, or move the plane."
+        )
+    half = _newton_step(half, faces, lattice, sampler)
+    half[seam, 0] = middle
+    return with_mirror_image(half, faces, seam, middle)
 
 
 def _newton_step(voxels: Vertices, faces: Faces, lattice: Lattice, sampler: Sampler) -> Vertices:

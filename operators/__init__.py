@@ -16,6 +16,7 @@ from . import (
     paste_photo,
     prepare_retopology,
     reconstruct,
+    symmetrise,
     transform,
 )
 
@@ -27,6 +28,7 @@ MODULES = (
     reconstruct,
     compare,
     adjust,
+    symmetrise,
     transform,
     prepare_retopology,
     auto_retopology,

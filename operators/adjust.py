@@ -13,6 +13,7 @@ from ..properties import (
     BASE_CUT_TEXTS,
     FLOATER_TEXTS,
     ISO_TEXTS,
+    MIRROR_ALL_TEXTS,
     PHOTO_STRENGTH_TEXTS,
     RESOLUTION_TEXTS,
     SMOOTHING_TEXTS,
@@ -53,6 +54,7 @@ class IMAGE_TO_3D_OT_adjust(TaskOperator, bpy.types.Operator):
         **TEXTURE_SIZE_TEXTS, default=2048, min=TEXTURE_SIZE_RANGE[0], max=TEXTURE_SIZE_RANGE[1], options={"SKIP_SAVE"}
     )
     photo_strength: FloatProperty(**PHOTO_STRENGTH_TEXTS, default=1.0, min=0.0, max=1.0, options={"SKIP_SAVE"})
+    mirror_all: BoolProperty(**MIRROR_ALL_TEXTS, default=False, options={"SKIP_SAVE"})
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:

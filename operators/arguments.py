@@ -10,6 +10,7 @@ from ..inference.cutout import CutoutMethod, CutoutSettings
 from ..inference.errors import CutoutError
 from ..inference.pipeline import Settings
 from ..inference.surface import SurfaceSettings
+from ..inference.symmetry_search import MirrorChoice
 from ..properties import EDITED_CUTOUT, ImageTo3DSettings
 from ..scene.cutout_image import find_cutout_image, write_mask
 
@@ -55,4 +56,5 @@ def scene_settings(settings: ImageTo3DSettings) -> Settings:
         cutout=scene_cutout_settings(settings),
         surface=SurfaceSettings(resolution=settings.resolution, target_faces=settings.target_faces or None),
         bake=BakeSettings(texture_size=int(settings.texture_size), photo_strength=settings.photo_strength),
+        symmetrise=MirrorChoice() if settings.symmetrise else None,
     )

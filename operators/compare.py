@@ -11,11 +11,12 @@ from ..inference.cutout import CutoutMethod, CutoutSettings
 from ..inference.errors import PhotoError, ReconstructionError
 from ..inference.framing import whole_mask
 from ..inference.pipeline import Settings
+from ..inference.symmetry_search import MirrorChoice
 from ..properties import system_items
 from ..scene.camera import matched_camera
 from ..scene.compare import keep, line_up
 from ..scene.cutout_image import write_grey
-from ..scene.stored_code import has_code, load_code, load_settings
+from ..scene.stored_code import has_code, load_code, load_mirror, load_settings
 from ..tasks import ReconstructAgainTask
 from .photo_file import photo_file
 from .task_operator import TaskOperator
@@ -58,12 +59,17 @@ class IMAGE_TO_3D_OT_reconstruct_again(_ResultOperator, TaskOperator, bpy.types.
         target = context.object
         code, _placement = load_code(target)
         surface, bake = load_settings(target)
+        mirror = load_mirror(target)
+        system = code.system if self.system == "SAME" else self.system
         mask = write_grey(whole_mask(code.photo, code.window), Path(bpy.app.tempdir) / "image_to_3d_masks", target.name)
         settings = Settings(
-            system=code.system if self.system == "SAME" else self.system,
+            system=system,
             cutout=CutoutSettings(CutoutMethod.MASK, mask),
             surface=surface,
             bake=bake,
+            mirror=mirror,
+            # Another network sees the object in another frame.
+            symmetrise=MirrorChoice() if mirror is not None and system != code.system else None,
         )
         return ReconstructAgainTask(_photo_of(target), settings, max(target.dimensions), target.name, code.provenance)
 

@@ -4,13 +4,14 @@
 from pathlib import Path
 
 import bpy
-from bpy.props import EnumProperty, FloatProperty, IntProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
 from ..engine import ENGINE
 from ..inference.bake import BakeSettings
 from ..inference.errors import PhotoError
 from ..inference.pipeline import RESOLUTION_RANGE, Settings
 from ..inference.surface import SurfaceSettings
+from ..inference.symmetry_search import MirrorChoice
 from ..models import MODELS, models_folder
 from ..options import DEFAULT_QUALITY, PHOTO_SUFFIXES, QUALITIES, TEXTURE_SIZES
 from ..properties import (
@@ -22,6 +23,7 @@ from ..properties import (
     QUALITY_ITEMS,
     RESOLUTION_TEXTS,
     SIZE_TEXTS,
+    SYMMETRISE_TEXTS,
     SYSTEM_TEXTS,
     TARGET_FACES_TEXTS,
     TEXTURE_SIZE_TEXTS,
@@ -89,6 +91,7 @@ class IMAGE_TO_3D_OT_reconstruct(_ReconstructOperator, bpy.types.Operator):
     photo_strength: FloatProperty(
         **PHOTO_STRENGTH_TEXTS, default=1.0, min=0.0, max=1.0, subtype="FACTOR", options={"SKIP_SAVE"}
     )
+    symmetrise: BoolProperty(**SYMMETRISE_TEXTS, default=False, options={"SKIP_SAVE"})
     size: FloatProperty(**SIZE_TEXTS, default=1.0, min=0.001, subtype="DISTANCE", options={"SKIP_SAVE"})
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
@@ -123,13 +126,14 @@ class IMAGE_TO_3D_OT_reconstruct(_ReconstructOperator, bpy.types.Operator):
             bake=BakeSettings(
                 texture_size=self.texture_size or quality.texture_size, photo_strength=self.photo_strength
             ),
+            symmetrise=MirrorChoice() if self.symmetrise else None,
         )
         return ReconstructTask(Path(bpy.path.abspath(self.filepath)), settings, self.size)
 
     def _take_scene_settings(self, context: bpy.types.Context) -> None:
         """What the caller did not set comes from the sidebar."""
         settings = context.scene.image_to_3d
-        for name in ("system", "mask_path", "resolution", "target_faces", "photo_strength", "size"):
+        for name in ("system", "mask_path", "resolution", "target_faces", "photo_strength", "symmetrise", "size"):
             if not self.properties.is_property_set(name):
                 setattr(self, name, getattr(settings, name))
         # An edited cut-out is that of the sidebar's photo, not of the file at hand.

@@ -3,7 +3,7 @@
 
 import bpy
 
-from ..scene.stored_code import has_code
+from ..scene.stored_code import has_code, has_mirror
 from .sidebar import SidebarPanel
 
 
@@ -36,6 +36,20 @@ class IMAGE_TO_3D_PT_adjust(SidebarPanel, bpy.types.Panel):
         row = layout.row(align=True)
         row.operator("image_to_3d.adjust", icon="CHECKMARK").use_sliders = True
         row.operator("image_to_3d.reset_adjustments", text="", icon="LOOP_BACK")
+        _draw_symmetry(layout, context, values)
+
+
+def _draw_symmetry(layout: bpy.types.UILayout, context: bpy.types.Context, values: bpy.types.PropertyGroup) -> None:
+    """The button, the planes to choose by hand, and the way back."""
+    is_symmetric = has_mirror(context.object)
+    column = layout.column()
+    column.active = is_symmetric
+    column.prop(values, "mirror_all")
+    row = layout.row(align=True)
+    row.operator("image_to_3d.symmetrise", icon="MOD_MIRROR")
+    row.operator("image_to_3d.symmetrise_by_hand", text="", icon="PREFERENCES")
+    if is_symmetric:
+        layout.operator("image_to_3d.remove_symmetry", icon="X")
 
 
 register, unregister = bpy.utils.register_classes_factory((IMAGE_TO_3D_PT_adjust,))

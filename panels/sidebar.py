@@ -69,12 +69,12 @@ class IMAGE_TO_3D_PT_detail(SidebarPanel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Resolution, texture size, target faces, photo strength."""
+        """Resolution, texture size, target faces, photo strength, symmetry."""
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
         settings = context.scene.image_to_3d
-        for name in ("resolution", "texture_size", "target_faces", "photo_strength"):
+        for name in ("resolution", "texture_size", "target_faces", "photo_strength", "symmetrise"):
             layout.prop(settings, name)
 
 

@@ -3,7 +3,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import bpy
@@ -64,7 +64,7 @@ def build(
         # The cursor's rotation is left alone on purpose: the object stands on the ground and faces -Y.
         made.location = scene.cursor.location
         store_code(made, reconstruction.code.to_bytes(), placement)
-        store_settings(made, settings)
+        store_settings(made, replace(settings, mirror=reconstruction.mirror))
         store_provenance(made, reconstruction.code.provenance)
         code = reconstruction.code
         camera = create_camera(f"{name} camera", code.camera, code.window, placement, create_photo(photo_path))
@@ -100,7 +100,7 @@ def rebuild(target: bpy.types.Object, reconstruction: Reconstruction, settings: 
         mesh = create_mesh(target.name, vertices, reconstruction.surface.faces, reconstruction.uvs)
         mesh.materials.append(create_material(target.name, reconstruction.maps))
     target.data = mesh
-    store_settings(target, settings)
+    store_settings(target, replace(settings, mirror=reconstruction.mirror))
 
 
 @contextmanager

@@ -12,6 +12,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ..inference.symmetry import MirrorPlane
+
 Float = NDArray[np.floating[Any]]
 
 
@@ -47,6 +49,16 @@ class Placement:
     def to_object_frame(self, points: Float) -> Float:
         """Inverse of ``to_local``."""
         return (points - np.asarray(self.offset, points.dtype)) / points.dtype.type(self.scale)
+
+    def plane_to_local(self, plane: MirrorPlane) -> MirrorPlane:
+        """A mirror plane of the object frame in local coordinates."""
+        x, y = plane.normal
+        return MirrorPlane(plane.normal, self.scale * plane.offset + x * self.offset[0] + y * self.offset[1])
+
+    def plane_to_object_frame(self, plane: MirrorPlane) -> MirrorPlane:
+        """Inverse of ``plane_to_local``."""
+        x, y = plane.normal
+        return MirrorPlane(plane.normal, (plane.offset - x * self.offset[0] - y * self.offset[1]) / self.scale)
 
     def to_list(self) -> list[float]:
         """Scale and offset as four numbers, for a custom property."""

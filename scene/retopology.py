@@ -7,6 +7,7 @@ applied scales; names end in ``_high`` and ``_low``.
 """
 
 import json
+import math
 from dataclasses import asdict, dataclass
 
 import bpy
@@ -18,7 +19,8 @@ from .levels import levels_of
 from .mesh_check import MeshCheck
 from .polygons import Polygons, fill_mesh, read_evaluated
 from .remesh import Remeshed
-from .symmetry import Symmetry, find_symmetry
+from .stored_code import has_code, load_code, load_mirror
+from .symmetry import Symmetry, find_symmetry, judged
 
 HIGH_SUFFIX, LOW_SUFFIX = "_high", "_low"
 
@@ -75,6 +77,26 @@ def high_in_low_frame(
     return polygons.transformed(np.array(frame.inverted() @ high.matrix_world))
 
 
+def symmetry_of(high: bpy.types.Object, polygons: Polygons) -> Symmetry:
+    """The plane at which a high-poly was made symmetric, or else the best one that its shape has.
+
+    Args:
+        high: the object.
+        polygons: its faces in the coordinates of ``low_frame``.
+
+    Raises:
+        ModelError: what is stored with it is damaged.
+    """
+    plane = load_mirror(high) if has_code(high) else None
+    x, y, _z = high.matrix_world.to_scale()
+    # A mirror image that was stretched unevenly is none any more.
+    if plane is None or not math.isclose(x, y, rel_tol=1e-4):
+        return find_symmetry(polygons)
+    _code, placement = load_code(high)
+    local = placement.plane_to_local(plane)
+    return judged(polygons, Symmetry((*local.normal, 0.0), x * local.offset, 0.0))
+
+
 def high_of(low: bpy.types.Object | None) -> bpy.types.Object | None:
     """The high-poly object that a low-poly one belongs to, if it is still there."""
     high = low.get(HIGH_KEY) if low is not None else None
@@ -108,7 +130,7 @@ def prepare(
     """
     frame = low_frame(high)
     polygons = high_in_low_frame(high, frame, context.evaluated_depsgraph_get())
-    symmetry = find_symmetry(polygons)
+    symmetry = symmetry_of(high, polygons)
     is_mirrored = use_symmetry and symmetry.error <= tolerance
     low = _new_low(high, frame, bpy.data.meshes.new(low_name(high)))
     if is_mirrored:

@@ -2,6 +2,8 @@
 """The code kept with its object, so that surface and maps can be made again without the photo or the network."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
@@ -9,9 +11,10 @@ import bpy
 
 from ..inference.bake import BakeSettings
 from ..inference.code import Code
-from ..inference.errors import ModelError
+from ..inference.errors import ModelError, SettingsError
 from ..inference.pipeline import Settings
 from ..inference.surface import SurfaceSettings
+from ..inference.symmetry import MirrorPlane
 from .placement import Placement
 
 CODE_KEY = "image_to_3d_code"
@@ -46,15 +49,47 @@ def load_code(target: bpy.types.Object) -> tuple[Code, Placement]:
 def store_settings(target: bpy.types.Object, settings: Settings) -> None:
     """Remember how surface and maps were made, as JSON that a person can read in the object's properties."""
     values = {"surface": asdict(settings.surface), "bake": asdict(settings.bake)}
+    if settings.mirror is not None:
+        values["mirror"] = asdict(settings.mirror)
     target[SETTINGS_KEY] = json.dumps(values, sort_keys=True)
 
 
 def load_settings(target: bpy.types.Object) -> tuple[SurfaceSettings, BakeSettings]:
-    """How the object's surface and maps were made; defaults for what is not known of it."""
-    try:
+    """How the object's surface and maps were made; defaults for what is not known of it.
+
+    Raises:
+        ModelError: what is stored is damaged.
+    """
+    with _refusing_damage(target):
         values = json.loads(target.get(SETTINGS_KEY, "{}"))
         return _known(SurfaceSettings, values.get("surface", {})), _known(BakeSettings, values.get("bake", {}))
-    except (TypeError, ValueError, AttributeError) as error:
+
+
+def load_mirror(target: bpy.types.Object) -> MirrorPlane | None:
+    """The plane at which the object was made symmetric, in the object frame; None if it was not.
+
+    Raises:
+        ModelError: what is stored is damaged.
+    """
+    with _refusing_damage(target):
+        values = json.loads(target.get(SETTINGS_KEY, "{}")).get("mirror")
+        if values is None:
+            return None
+        x, y = values["normal"]
+        return MirrorPlane((float(x), float(y)), float(values["offset"]))
+
+
+def has_mirror(target: bpy.types.Object) -> bool:
+    """Whether the object was made symmetric; for panels, which must not fail, a look and no more."""
+    return '"mirror":' in str(target.get(SETTINGS_KEY, ""))
+
+
+@contextmanager
+def _refusing_damage(target: bpy.types.Object) -> Iterator[None]:
+    """Say what to do about settings that cannot be read."""
+    try:
+        yield
+    except (TypeError, ValueError, AttributeError, KeyError, SettingsError) as error:
         raise ModelError(
             f"The settings kept with '{target.name}' are damaged.",
             f"Delete its custom property '{SETTINGS_KEY}' to start from the defaults.",

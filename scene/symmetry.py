@@ -6,7 +6,7 @@ only those of the axes.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -89,6 +89,14 @@ def find_symmetry(polygons: Polygons) -> Symmetry:
     found = plane(angle, shift)
     normal = tuple(0.0 if abs(value) < 1e-9 else value for value in found.normal)
     return Symmetry(normal, found.offset, error(angle, shift, points))
+
+
+def judged(polygons: Polygons, symmetry: Symmetry) -> Symmetry:
+    """A known plane with the error that it has for a mesh."""
+    tree = BVHTree.FromPolygons(polygons.vertices.tolist(), polygons.triangles.tolist())
+    samples = surface_samples(polygons.vertices, polygons.triangles, FINE_SAMPLES)
+    size = float(np.ptp(polygons.vertices, axis=0).max())
+    return replace(symmetry, error=_distance(tree, symmetry.mirrored(samples)) / size)
 
 
 def surface_samples(vertices: Floats, triangles: NDArray[np.integer[Any]], count: int) -> Floats:

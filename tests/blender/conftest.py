@@ -215,6 +215,7 @@ def box_reconstruction(name="ball"):
         surface=Surface(vertices, faces, report),
         uvs=uvs,
         maps=maps,
+        mirror=None,
         seconds={"Encoding the photo": 0.5},
         warnings=(),
     )

@@ -120,7 +120,13 @@ def test_progress_never_enters_a_saved_file(tmp_path):
 
 def test_the_detail_panel_is_folded_and_has_the_numbers():
     assert panels.IMAGE_TO_3D_PT_detail.bl_options == {"DEFAULT_CLOSED"}
-    assert draw(panels.IMAGE_TO_3D_PT_detail) == ["resolution", "texture_size", "target_faces", "photo_strength"]
+    assert draw(panels.IMAGE_TO_3D_PT_detail) == [
+        "resolution",
+        "texture_size",
+        "target_faces",
+        "photo_strength",
+        "symmetrise",
+    ]
 
 
 def test_retopology_and_baking_are_folded_and_lead_to_their_buttons():

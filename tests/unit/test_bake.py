@@ -13,6 +13,7 @@ from image_to_3d.inference.errors import Cancelled
 from image_to_3d.inference.fields import Appearance
 from image_to_3d.inference.monitor import Monitor, Stage
 from image_to_3d.inference.raster import rasterize
+from image_to_3d.inference.symmetry import MirrorPlane
 from image_to_3d.inference.unwrap import unwrap
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -111,6 +112,74 @@ def facing_camera(mesh, places, owners):
     """Cosine between the triangles' normals and the direction to the camera."""
     a, b, c = (mesh.vertices[mesh.triangles[owners, corner]] for corner in range(3))
     normals = np.cross(b - a, c - a)
+    sight = CAMERA.position - places
+    return (normals * sight).sum(axis=1) / np.linalg.norm(normals, axis=1) / np.linalg.norm(sight, axis=1)
+
+
+MIRROR = MirrorPlane((0.6, -0.8), 0.1)
+"""Turned: the camera sees most of the kept side, and a part of the other one."""
+
+
+def smooth_picture():
+    """A photo without symmetry, whose colours change slowly."""
+    x, y = window_grid(SIZE).transpose(2, 0, 1)
+    return photo_of(127.5 + 100 * np.stack([np.sin(5 * x), np.cos(6 * y), np.sin(4 * x + 3 * y)], axis=-1))
+
+
+@pytest.fixture(scope="module")
+def mirrored_ball():
+    """A ball about a point of the plane, and so its own mirror image there, with texels' places."""
+    vertices, faces = bumpy_ball(24, bumps=0.0)
+    vertices = (vertices + MIRROR.offset * np.array([*MIRROR.normal, 0.0])).astype(np.float32)
+    mesh = uv_mesh(vertices, faces, unwrap(vertices, faces, Monitor()))
+    return mesh, texel_points(mesh, SIZE)
+
+
+def pairs_of_texels(places):
+    """Texels on the kept side, and for each the nearest one to its mirror image; only close pairs."""
+    rng = np.random.default_rng(0)
+    kept = rng.choice(np.flatnonzero(MIRROR.distances(places) > 0.02), 500, replace=False)
+    images = MIRROR.mirrored(places[kept])
+    nearest = np.array([((places - image) ** 2).sum(axis=1).argmin() for image in images])
+    close = np.linalg.norm(places[nearest] - images, axis=1) < 0.006
+    assert close.sum() > 300
+    return kept[close], nearest[close]
+
+
+def test_mirroring_the_whole_photo_colours_both_sides_alike(mirrored_ball):
+    mesh, (rows, columns, _, places) = mirrored_ball
+    field = ColoredField(lambda points: 0.5 + 0.4 * np.sin(3 * points))
+    settings = BakeSettings(SIZE, mirror_all=True)
+    maps = bake(code_of(smooth_picture()), field, mesh, settings, Monitor(), MIRROR)
+    colors = maps.base_color[rows, columns].astype(int)
+    kept, images = pairs_of_texels(places)
+    difference = np.abs(colors[kept] - colors[images]).max(axis=1)
+    assert np.quantile(difference, 0.95) <= 8
+    plain = bake(code_of(smooth_picture()), field, mesh, BakeSettings(SIZE), Monitor())
+    other = plain.base_color[rows, columns].astype(int)
+    assert np.quantile(np.abs(other[kept] - other[images]).max(axis=1), 0.5) > 30
+
+
+def test_the_photo_stays_where_it_is_seen_and_its_mirror_image_fills_the_hidden_side(mirrored_ball):
+    mesh, (rows, columns, owners, places) = mirrored_ball
+    field, photo = ColoredField(MAGENTA / 255), smooth_picture()
+    own = bake(code_of(photo), field, mesh, BakeSettings(SIZE), Monitor()).base_color[rows, columns].astype(int)
+    both = bake(code_of(photo), field, mesh, BakeSettings(SIZE), Monitor(), MIRROR).base_color[rows, columns]
+    facing = facing_camera(mesh, places, owners)
+    seen = facing > 0.5
+    assert np.quantile(np.abs(both[seen].astype(int) - own[seen]).max(axis=1), 0.99) <= 2
+    given_up = MIRROR.distances(places) < -0.02
+    images = MIRROR.mirrored(places)
+    hidden = given_up & (facing < 0) & (facing_camera_of_ball(images) > 0.5)
+    assert hidden.sum() > 1000
+    window, _depth = CAMERA.project(images[hidden])
+    x, y = np.clip(((window * [1, -1] + 1) * SIZE / 2).astype(int), 0, SIZE - 1).T
+    assert np.quantile(np.abs(both[hidden].astype(int) - photo[y, x, :3]).max(axis=1), 0.95) <= 6
+
+
+def facing_camera_of_ball(places):
+    """As ``facing_camera``, for places on ``mirrored_ball``."""
+    normals = places - MIRROR.offset * np.array([*MIRROR.normal, 0.0])
     sight = CAMERA.position - places
     return (normals * sight).sum(axis=1) / np.linalg.norm(normals, axis=1) / np.linalg.norm(sight, axis=1)
 

@@ -14,12 +14,14 @@ from image_to_3d.inference.bake import BakeSettings, UVMesh
 from image_to_3d.inference.camera import Camera
 from image_to_3d.inference.code import Code
 from image_to_3d.inference.cutout import CutoutMethod, CutoutSettings
-from image_to_3d.inference.errors import Cancelled, CutoutError, ModelError, PhotoError, SettingsError
+from image_to_3d.inference.errors import Cancelled, CutoutError, ModelError, PhotoError, SettingsError, SymmetryError
 from image_to_3d.inference.fields import Appearance
 from image_to_3d.inference.framing import FramingSettings
 from image_to_3d.inference.monitor import Monitor, Stage
 from image_to_3d.inference.pipeline import Settings
 from image_to_3d.inference.surface import SurfaceSettings
+from image_to_3d.inference.symmetry import MirrorPlane
+from image_to_3d.inference.symmetry_search import MirrorChoice
 from image_to_3d.inference.systems import SystemCard
 from PIL import Image
 
@@ -203,6 +205,38 @@ def test_reconstructing_again_from_the_code_gives_the_first_result_or_a_changed_
         for made in (first, pipeline.reconstruct_again("", code, cut, None, Monitor()))
     ]
     assert heights[1] == pytest.approx(0.7 * heights[0], rel=0.05)
+
+
+def test_symmetry_is_a_setting_and_without_it_everything_is_as_before(settings, photo_path):
+    first = reconstruct(photo_path, settings)
+    assert first.mirror is None
+    plane = MirrorPlane((0.8, 0.6), 0.0)
+    mirrored = dataclasses.replace(settings, mirror=plane)
+    symmetric = pipeline.reconstruct_again("", first.code, mirrored, None, Monitor())
+    assert symmetric.mirror == plane
+    assert symmetric.surface.report.watertight
+    assert not np.array_equal(symmetric.surface.vertices.shape, first.surface.vertices.shape)
+    np.testing.assert_array_equal(
+        pipeline.extract_again(first.code, mirrored, None, Monitor()).vertices, symmetric.surface.vertices
+    )
+    again = pipeline.reconstruct_again("", first.code, settings, None, Monitor())
+    np.testing.assert_array_equal(again.surface.vertices, first.surface.vertices)
+    np.testing.assert_array_equal(again.maps.base_color, first.maps.base_color)
+
+
+def test_a_plane_is_found_or_its_absence_told(settings, photo_path):
+    found = reconstruct(photo_path, dataclasses.replace(settings, symmetrise=MirrorChoice()))
+    assert found.warnings == ()
+    # The egg's axes are the frame's; offsets are 0.
+    assert max(np.abs(found.mirror.normal)) == pytest.approx(1.0, abs=1e-3)
+    assert found.mirror.offset == pytest.approx(0.0, abs=0.03)
+    wanting = dataclasses.replace(settings, symmetrise=MirrorChoice(tolerance=-1.0))
+    without = reconstruct(photo_path, wanting)
+    assert without.mirror is None
+    assert without.warnings[0].startswith("Not made symmetric. No mirror plane fits: the best one is off by")
+    required = dataclasses.replace(settings, symmetrise=MirrorChoice(tolerance=-1.0, is_required=True))
+    with pytest.raises(SymmetryError, match="choose the plane by hand"):
+        pipeline.reconstruct_again("", without.code, required, None, Monitor())
 
 
 def test_baking_again_for_the_artists_own_mesh(settings, photo_path):
