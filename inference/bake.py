@@ -1,25 +1,26 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Baking: a code's colours into textures for any mesh with UVs, with the photo projected where it shows the surface.
+"""Baking: a code's colours into textures for any mesh with UVs, with its photos projected where they show the surface.
 
-UV triangles are rasterised; every texel gets the field's colour and, where the camera sees it, the photo's. Three
+UV triangles are rasterised; every texel gets the field's colour and, where a camera sees it, its photo's. Three
 choices keep this quick and the result whole:
 
 * The field is asked at the mesh's vertices, refined until they are half as far apart as the field's detail, and its
   colours are interpolated inside each triangle, never across island borders. A sample of triangles is checked; if
   interpolation shows, the field is asked at every texel.
-* The field's colours are shifted smoothly towards the photo's: what the photo says on the visible part is extended
-  over the hidden part, locally near the seam and on the whole far from it, so that both sides read as one object.
+* The field's colours are shifted smoothly towards the photos': what they say on the visible part is extended over the
+  hidden part, locally near the seam and on the whole far from it, so that both sides read as one object.
 * Texels beyond the islands are filled from their neighbours, so that filtering and mipmaps never meet the background.
 """
 
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .blending import Look, Sight, blended, sights_of
 from .code import Code
 from .fields import Appearance, Field
 from .matching import extended
@@ -110,21 +111,19 @@ class Maps:
 
 @dataclass(frozen=True)
 class _Samples:
-    """The refined mesh and what is known at its vertices.
+    """The refined mesh.
 
     Attributes:
         points: (n, 3) float32.
+        normals: (n, 3) float32, unit.
         triangles: (t, 3).
         corners: (t, 3, 2) float64 UVs in texels, texel centres being integers.
-        window_points, depth, facing: of the points, see ``Projection.look``.
     """
 
     points: NDArray[np.float32]
+    normals: NDArray[np.float32]
     triangles: NDArray[np.integer[Any]]
     corners: NDArray[np.float64]
-    window_points: NDArray[np.float32]
-    depth: NDArray[np.float32]
-    facing: NDArray[np.float32]
 
 
 def bake(code: Code, field: Field, mesh: UVMesh, settings: BakeSettings, monitor: Monitor) -> Maps:
@@ -140,12 +139,12 @@ def bake(code: Code, field: Field, mesh: UVMesh, settings: BakeSettings, monitor
     Raises:
         Cancelled: the artist cancelled.
     """
-    samples = _samples(code, field, mesh, settings.texture_size, monitor)
+    samples = _samples(field, mesh, settings.texture_size, monitor)
     monitor.progress(0.1)
-    projection = Projection.of(code.photo, code.camera, samples.window_points, samples.depth, samples.triangles)
+    sights = sights_of(code, samples.points, samples.normals, samples.triangles, monitor)
     monitor.progress(0.2)
     appearance = field.appearance(samples.points)
-    ink = _ink(samples, appearance, field, projection, settings)
+    ink = _ink(samples, sights, appearance, field, settings)
     texels, covered = _painted(ink, settings, monitor)
     pad(texels, covered, max(1, round(settings.margin * settings.texture_size / 1024)))
     monitor.progress(1.0)
@@ -159,8 +158,8 @@ def bake(code: Code, field: Field, mesh: UVMesh, settings: BakeSettings, monitor
     return Maps(color, values["roughness"], values["metallic"], float(covered.mean()))
 
 
-def _samples(code: Code, field: Field, mesh: UVMesh, size: int, monitor: Monitor) -> _Samples:
-    """Drop damaged triangles, refine large ones, see where the camera sees the vertices."""
+def _samples(field: Field, mesh: UVMesh, size: int, monitor: Monitor) -> _Samples:
+    """Drop damaged triangles, refine large ones."""
     corners = mesh.uvs.astype(np.float64)
     sound = np.isfinite(corners).all(axis=(1, 2)) & (np.ptp(corners, axis=1) <= LARGEST_SPAN).all(axis=1)
     outside = ((corners < -1e-4) | (corners > 1.0 + 1e-4)).any(axis=(1, 2)) & sound
@@ -169,23 +168,13 @@ def _samples(code: Code, field: Field, mesh: UVMesh, size: int, monitor: Monitor
     if outside.any():
         monitor.warn(f"{outside.sum()} triangles have UVs outside the texture's square; they were wrapped into it.")
     corners = corners[sound] * size - 0.5
-    normals = _vertex_normals(mesh.vertices, mesh.triangles)
+    normals = vertex_normals(mesh.vertices, mesh.triangles)
     spacing = float(np.clip(SPACING * field.detail, *SPACING_LIMITS))
-    points, normals, triangles, corners = _refined(mesh.vertices, normals, mesh.triangles[sound], corners, spacing)
-    window_points, depth = code.camera.project(points)
-    sight = code.camera.position.astype(np.float32) - points
-    facing = (normals * sight).sum(axis=1) / np.maximum(np.linalg.norm(sight, axis=1), 1e-12)
-    return _Samples(
-        points,
-        triangles,
-        corners,
-        window_points.astype(np.float32),
-        depth.astype(np.float32),
-        facing.astype(np.float32),
-    )
+    points, normals, triangles, corners = refined(mesh.vertices, normals, mesh.triangles[sound], corners, spacing)
+    return _Samples(points, normals, triangles, corners)
 
 
-def _vertex_normals(vertices: NDArray[np.float32], triangles: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+def vertex_normals(vertices: NDArray[np.float32], triangles: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
     """(n, 3) float32 unit normals, the mean of the faces around weighted by area."""
     a, b, c = (vertices[triangles[:, corner]] for corner in range(3))
     faces = np.cross(b - a, c - a)
@@ -195,7 +184,7 @@ def _vertex_normals(vertices: NDArray[np.float32], triangles: NDArray[np.integer
     return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-30)
 
 
-def _refined(
+def refined(
     points: NDArray[np.float32],
     normals: NDArray[np.float32],
     triangles: NDArray[np.integer[Any]],
@@ -262,28 +251,57 @@ def _interpolates(field: Field, samples: _Samples, appearance: Appearance) -> bo
 
 
 @dataclass(frozen=True)
+class _PhotoInk:
+    """A photo's part in colouring texels, as attributes that vary linearly over the triangles.
+
+    Attributes:
+        sight: window coordinates times depth, depth, facing. The first two are linear on the surface only as products.
+        facing_camera: (t,) bool, triangles that the photo may show.
+        projection: the photo.
+    """
+
+    sight: Gradients
+    facing_camera: NDArray[np.bool_]
+    projection: Projection
+
+    @classmethod
+    def of(cls, sight: Sight, samples: _Samples) -> Self:
+        """Prepare interpolation."""
+        in_view = (sight.facing > FACING_NONE)[samples.triangles].any(axis=1)
+        in_view &= (sight.depth > 0.0)[samples.triangles].all(axis=1)
+        products = sight.window_points * sight.depth[:, None]
+        attributes = np.concatenate([products, sight.depth[:, None], sight.facing[:, None]], axis=1)
+        return cls(gradients(samples.corners, attributes[samples.triangles]), in_view, sight.projection)
+
+    def look(self, fragments: Fragments) -> Look:
+        """What the photo says about texels."""
+        chosen = np.flatnonzero(self.facing_camera[fragments.triangle])
+        part = Fragments(fragments.triangle[chosen], fragments.x[chosen], fragments.y[chosen])
+        x, y, depth, facing = self.sight.at(part)
+        scale = 1.0 / np.maximum(depth, np.float32(1e-6))
+        seen, colors, weights = self.projection.look(x * scale, y * scale, depth, facing)
+        return Look(chosen[seen], colors, weights, facing[seen])
+
+
+@dataclass(frozen=True)
 class _Ink:
-    """What colours a texel, as attributes that vary linearly over the triangles.
+    """What colours a texel.
 
     Attributes:
         corners: (t, 3, 2) float64, triangles in texels.
         channels: colour 0..255 and further channels 0..255; where ``field`` is set, the shift of the colour 0..255
-            and the point's place.
-        sight: window coordinates times depth, depth, facing. The first two are linear on the surface only as products.
-        facing_camera: (t,) bool, triangles that the photo may show.
+            and the point's place. They vary linearly over the triangles.
+        photos: at least one.
         field: to be asked at every texel; None where the channels are the field's already.
         extra: names of the further channels.
-        projection: the photo.
-        strength: how much of the photo is taken where it is wholly believed.
+        strength: how much of the photos is taken where they are wholly believed.
     """
 
     corners: NDArray[np.float64]
     channels: Gradients
-    sight: Gradients
-    facing_camera: NDArray[np.bool_]
+    photos: tuple[_PhotoInk, ...]
     field: Field | None
     extra: tuple[str, ...]
-    projection: Projection
     strength: float
 
     def texels(self, batch: slice) -> tuple[Fragments, NDArray[np.uint8]]:
@@ -301,16 +319,13 @@ class _Ink:
         return fragments, np.stack([(channel + np.float32(0.5)).astype(np.uint8) for channel in channels], axis=1)
 
     def _project(self, channels: list[NDArray[np.float32]], fragments: Fragments) -> None:
-        """Blend the photo into the colours where it is seen."""
-        chosen = np.flatnonzero(self.facing_camera[fragments.triangle])
-        part = Fragments(fragments.triangle[chosen], fragments.x[chosen], fragments.y[chosen])
-        x, y, depth, facing = self.sight.at(part)
-        scale = 1.0 / np.maximum(depth, np.float32(1e-6))
-        seen, colors, weight = self.projection.look(x * scale, y * scale, depth, facing)
-        chosen, weight = chosen[seen], weight * np.float32(self.strength)
-        for channel, color in zip(channels[:3], colors.T, strict=True):
-            before = channel[chosen]
-            channel[chosen] = before + (color - before) * weight
+        """Blend the photos into the colours where they are seen."""
+        looks = [photo.look(fragments) for photo in self.photos]
+        look = blended(len(fragments.triangle), looks)
+        weight = look.weights * np.float32(self.strength)
+        for channel, color in zip(channels[:3], look.colors.T, strict=True):
+            before = channel[look.points]
+            channel[look.points] = before + (color - before) * weight
 
 
 def _channels(appearance: Appearance, extra: tuple[str, ...]) -> NDArray[np.float32]:
@@ -320,32 +335,26 @@ def _channels(appearance: Appearance, extra: tuple[str, ...]) -> NDArray[np.floa
 
 
 def _ink(
-    samples: _Samples, appearance: Appearance, field: Field, projection: Projection, settings: BakeSettings
+    samples: _Samples, sights: tuple[Sight, ...], appearance: Appearance, field: Field, settings: BakeSettings
 ) -> _Ink:
     """Decide between interpolating and asking, and prepare."""
     extra = tuple(name for name in CONSTANTS if isinstance(getattr(appearance, name), np.ndarray))
-    x, y = samples.window_points.T
-    seen, colors, weights = projection.look(x, y, samples.depth, samples.facing)
-    difference = colors - 255.0 * appearance.base_color[seen]
-    shift = settings.photo_strength * extended(difference, weights, samples.points, seen, samples.facing)
+    look = blended(len(samples.points), [sight.look() for sight in sights])
+    difference = look.colors - 255.0 * appearance.base_color[look.points]
+    facing = np.maximum.reduce([sight.facing for sight in sights])
+    shift = settings.photo_strength * extended(difference, look.weights, samples.points, look.points, facing)
     if _interpolates(field, samples, appearance):
         values = _channels(appearance, extra)
         values[:, :3] += shift
         values, asked = np.clip(values, 0.0, 255.0), None
     else:
         values, asked = np.concatenate([shift, samples.points], axis=1), field
-    in_view = (samples.facing > FACING_NONE)[samples.triangles].any(axis=1)
-    in_view &= (samples.depth > 0.0)[samples.triangles].all(axis=1)
-    products = samples.window_points * samples.depth[:, None]
-    sight = np.concatenate([products, samples.depth[:, None], samples.facing[:, None]], axis=1)
     return _Ink(
         samples.corners,
         gradients(samples.corners, values[samples.triangles]),
-        gradients(samples.corners, sight[samples.triangles]),
-        in_view,
+        tuple(_PhotoInk.of(sight, samples) for sight in sights),
         asked,
         extra,
-        projection,
         settings.photo_strength,
     )
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Matching: what the photo says on the part it shows, carried on over the part it does not show.
+"""Matching: what the photos say on the part they show, carried on over the part they do not show.
 
-The photo and the field differ in colour: exposure, light, a network's caution. Left alone, the object is two objects
+The photos and the field differ in colour: exposure, light, a network's caution. Left alone, the object is two objects
 glued along a seam. The difference is therefore averaged in a pyramid of grids, as in pull-push interpolation
 (Gortler et al. 1996), and added to the field's colours everywhere: locally near the seam, on the whole far from it.
 """
@@ -34,7 +34,7 @@ def extended(
         weights: (k,) how far it is to be believed.
         points: (n, 3) in the object frame.
         seen: (k,) indices.
-        facing: (n,) cosine between the normal and the direction to the camera.
+        facing: (n,) cosine between the normal and the direction to the camera; of several cameras, the largest.
     """
     levels = _pyramid(difference * weights[:, None], weights, points[seen])
     value: Floats = np.zeros((1, 1, 1, 3))
