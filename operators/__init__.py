@@ -14,6 +14,7 @@ from . import (
     export_asset,
     models,
     prepare_retopology,
+    project_photo,
     reconstruct,
     transform,
 )
@@ -25,6 +26,7 @@ MODULES = (
     reconstruct,
     compare,
     adjust,
+    project_photo,
     transform,
     prepare_retopology,
     auto_retopology,

@@ -4,7 +4,7 @@
 import bpy
 
 from ..inference.errors import SettingsError
-from .camera import matched_camera
+from .camera import matched_camera, photo_cameras
 from .provenance import provenance_of
 from .stored_code import has_code
 
@@ -64,7 +64,7 @@ def keep(target: bpy.types.Object) -> int:
     removed: list[bpy.types.ID] = []
     for item in others:
         camera = matched_camera(item)
-        family = {item, camera} if camera is not None else {item}
+        family = {item, *photo_cameras(item), *([camera] if camera is not None else [])}
         removed += [
             collection
             for collection in item.users_collection

@@ -2,6 +2,7 @@
 """The code kept with its object, so that surface and maps can be made again without the photo or the network."""
 
 import json
+import math
 from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
@@ -41,6 +42,16 @@ def load_code(target: bpy.types.Object) -> tuple[Code, Placement]:
     if not has_code(target):
         raise ModelError(f"'{target.name}' was not reconstructed from a photo.", "Choose an object that was.")
     return Code.from_bytes(bytes(target[CODE_KEY])), Placement.from_list(list(target[PLACEMENT_KEY]))
+
+
+def elevation_of(target: bpy.types.Object) -> float:
+    """How far above the horizon the object's photo was taken, radians.
+
+    Raises:
+        ModelError: it has no code, or a damaged one.
+    """
+    x, y, z = load_code(target)[0].camera.position
+    return math.atan2(z, math.hypot(x, y))
 
 
 def store_settings(target: bpy.types.Object, settings: Settings) -> None:
