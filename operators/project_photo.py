@@ -38,7 +38,7 @@ class _PhotosOperator(TaskOperator):
         if not has_code(context.object) or context.object.type != "MESH" or context.mode != "OBJECT":
             cls.poll_message_set("Select an object that was reconstructed from a photo, in Object Mode")
             return False
-        return super().poll()
+        return super().poll(context)
 
     def report_done(self, _context: bpy.types.Context, task: ProjectPhotoTask | PlacePhotoTask) -> None:
         """One line, with how well the outlines agree."""

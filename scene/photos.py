@@ -65,7 +65,7 @@ def mesh_in_object_frame(target: bpy.types.Object, depsgraph: bpy.types.Depsgrap
         ModelError: it has no code.
     """
     _code, placement = load_code(target)
-    polygons = read_evaluated(target, depsgraph)
+    polygons = read_evaluated(target, depsgraph, with_shading=True)
     if not len(polygons.starts):
         raise SettingsError(f"'{target.name}' has no faces.", "Choose an object with a surface.")
     return uv_mesh(polygons, np.eye(4), placement)

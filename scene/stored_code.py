@@ -24,6 +24,9 @@ SettingsT = TypeVar("SettingsT", SurfaceSettings, BakeSettings)
 
 def store_code(target: bpy.types.Object, code: bytes, placement: Placement) -> None:
     """Keep a code's bytes, and the way back to the object frame, as custom properties of the object."""
+    if CODE_KEY in target:
+        # Blender (4.5 to 5.2) writes bytes over bytes as a string, up to the first zero; written anew they stay whole.
+        del target[CODE_KEY]
     target[CODE_KEY] = code
     target[PLACEMENT_KEY] = placement.to_list()
 
