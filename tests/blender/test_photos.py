@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Further photos of an object: projected, placed by hand, removed; undone in one step, kept in files, used by every bake."""
+"""Further photos: projected, placed by hand, removed; undone in one step, kept in files, used by every bake."""
 
 import math
 from pathlib import Path
@@ -149,7 +149,7 @@ def test_a_camera_fitted_by_hand_is_used_as_it_stands(egg, photos):
     bpy.context.view_layer.update()
     assert bpy.ops.image_to_3d.place_photo(photo=listed.sha256) == {"FINISHED"}
     after = load_code(egg)[0].photos[0].camera
-    np.testing.assert_allclose(after.position[:2], [-before.position[1], before.position[0]], atol=1e-3)
+    np.testing.assert_allclose(after.position[:2], [-before.position[1], before.position[0]], atol=0.02)
     assert listed_photos(egg)[0].agreement > 0.5
     camera.data.shift_x += 0.1
     with pytest.raises(RuntimeError, match="lens shift"):
