@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from .blending import Look, Sight, blended, sights_of
 from .code import Code
 from .fields import Appearance, Field
-from .matching import extended
+from .matching import extended, likeness
 from .monitor import Monitor
 from .padding import pad
 from .projection import FACING_NONE, Projection
@@ -341,8 +341,9 @@ def _ink(
     extra = tuple(name for name in CONSTANTS if isinstance(getattr(appearance, name), np.ndarray))
     look = blended(len(samples.points), [sight.look() for sight in sights])
     difference = look.colors - 255.0 * appearance.base_color[look.points]
+    weights = look.weights * likeness(difference, look.weights) if len(sights) > 1 else look.weights
     facing = np.maximum.reduce([sight.facing for sight in sights])
-    shift = settings.photo_strength * extended(difference, look.weights, samples.points, look.points, facing)
+    shift = settings.photo_strength * extended(difference, weights, samples.points, look.points, facing)
     if _interpolates(field, samples, appearance):
         values = _channels(appearance, extra)
         values[:, :3] += shift

@@ -137,7 +137,9 @@ def subject_of(code: Code, mesh: UVMesh, monitor: Monitor) -> Subject:
         Cancelled: the artist cancelled.
     """
     normals = vertex_normals(mesh.vertices, mesh.triangles)
-    points, normals, triangles, _ = refined(mesh.vertices, normals, mesh.triangles, mesh.uvs, SPACING)
+    points, normals, triangles, _ = refined(
+        mesh.vertices, normals, mesh.triangles, mesh.uvs.astype(np.float64), SPACING
+    )
     look = blended(len(points), [sight.look() for sight in sights_of(code, points, normals, triangles, monitor)])
     colors, trust = np.zeros((len(points), 3), np.float32), np.zeros(len(points), np.float32)
     colors[look.points], trust[look.points] = look.colors / 255.0, look.weights
@@ -264,14 +266,14 @@ def clustered(subject: Subject, cells: int) -> Subject:
     _, cell = np.unique((place[:, 0] * cells + place[:, 1]) * cells + place[:, 2], return_inverse=True)
     cell = cell.ravel()
     count = int(cell.max()) + 1
-    number = np.bincount(cell, minlength=count)
+    number = np.bincount(cell, minlength=count).astype(np.float64)
 
     def mean(values: Floats, weights: Floats, total: Floats) -> NDArray[np.float32]:
         sums = [np.bincount(cell, column * weights, count) for column in values.T]
         return (np.stack(sums, axis=1) / np.maximum(total, 1e-6)[:, None]).astype(np.float32)
 
     ones = np.ones(len(cell))
-    trust = np.bincount(cell, subject.trust, count)
+    trust = np.bincount(cell, subject.trust, count).astype(np.float64)
     triangles = cell[subject.triangles]
     a, b, c = triangles.T
     triangles = triangles[(a != b) & (b != c) & (c != a)]
@@ -306,15 +308,11 @@ def _about_z(angle: float) -> NDArray[np.float64]:
 
 def _rotations(start: Start) -> list[tuple[Floats, Floats]]:
     """Rotations to begin with, each with the one that the artist said."""
-    if start.is_upright:
-        yaws, pitches, turns = YAWS, PITCHES, (0,)
-    else:
-        yaws, pitches, turns = (0,), PITCHES, TURNS
     found = []
-    for turn in turns:
+    for turn in (0,) if start.is_upright else TURNS:
         reference = start.rotation @ _about_z(math.radians(turn))
-        for yaw in yaws:
-            for pitch in pitches:
+        for yaw in YAWS if start.is_upright else (0,):
+            for pitch in PITCHES:
                 pitched = reference @ rotation_by(np.array([math.radians(pitch), 0.0, 0.0]))
                 found.append((_about_z(math.radians(yaw)) @ pitched, reference))
     return found
