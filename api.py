@@ -23,24 +23,26 @@ from .inference import views
 from .inference.bake import BakeSettings
 from .inference.code import Code
 from .inference.cutout import CutoutMethod, CutoutSettings
-from .inference.errors import OutputError, ReconstructionError
+from .inference.errors import OutputError, ReconstructionError, SettingsError
 from .inference.monitor import Monitor
 from .inference.pipeline import Settings
 from .inference.surface import SurfaceSettings
 from .inference.symmetry import MirrorPlane
 from .inference.symmetry_search import MirrorChoice
+from .inference.view_matching import Side, Start
 from .options import DEFAULT_QUALITY, QUALITIES
 from .retopology_tasks import BakeLowPolyTask, LowPolyOptions, RetopologyOptions, RetopologyTask
 from .scene.detail_bake import DetailSettings
 from .scene.files import WRITERS, make_folder, write_files
 from .scene.low_material import MapOptions
 from .scene.mesh_check import MeshCheck
+from .scene.photos import listed_photos
 from .scene.placement import Placement
 from .scene.remesh import RemeshMethod
 from .scene.retopology import Prepared, high_of, prepare
-from .scene.stored_code import load_code
+from .scene.stored_code import elevation_of, load_code
 from .symmetry_tasks import Across, AsymmetryTask, SymmetryOptions, SymmetryTask
-from .tasks import ReconstructTask, Summary
+from .tasks import PlacePhotoTask, ProjectPhotoTask, ReconstructTask, RemovePhotoTask, Summary
 
 __all__ = [
     "Across",
@@ -58,13 +60,17 @@ __all__ = [
     "RemeshMethod",
     "RetopologyOptions",
     "Settings",
+    "Side",
     "Summary",
     "SymmetryOptions",
     "bake_low_poly",
     "join_views",
+    "place_photo",
     "prepare_retopology",
+    "project_photo",
     "read_code",
     "reconstruct",
+    "remove_photo",
     "remove_symmetry",
     "retopologise",
     "settings",
@@ -170,6 +176,85 @@ def remove_symmetry(target: bpy.types.Object, *, context: bpy.types.Context | No
         ReconstructionError: with ``message`` and ``hint``; nothing was changed.
     """
     ENGINE.run(AsymmetryTask(target), context or bpy.context)
+
+
+def project_photo(
+    target: bpy.types.Object,
+    photo: str | Path,
+    side: Side = Side.BACK,
+    *,
+    cutout: CutoutSettings | None = None,
+    context: bpy.types.Context | None = None,
+) -> float:
+    """Project another photo of the same thing on a reconstructed object; its camera is found and made.
+
+    A photo that the object has already takes the place of its former self.
+
+    Args:
+        target: the object, with UVs.
+        photo: path of the file.
+        side: roughly which side of the object it shows.
+        cutout: how the thing is separated from its background; by default its own transparency, or a network.
+        context: ``bpy.context`` by default, in Object Mode.
+
+    Returns:
+        How well the outlines agree: intersection over union, 0..1. Below 0.85 the match is doubtful.
+
+    Raises:
+        ReconstructionError: with ``message`` and ``hint``; nothing was changed.
+    """
+    context = context or bpy.context
+    start = Start.at(side, elevation_of(target))
+    depsgraph = context.evaluated_depsgraph_get()
+    task = ProjectPhotoTask(target, Path(photo), start, cutout or CutoutSettings(), depsgraph)
+    ENGINE.run(task, context)
+    return listed_photos(target)[-1].agreement
+
+
+def place_photo(target: bpy.types.Object, name: str, *, context: bpy.types.Context | None = None) -> float:
+    """Project a further photo again from where its camera stands now, after it was moved.
+
+    Args:
+        target: the object.
+        name: of the photo's file.
+        context: ``bpy.context`` by default, in Object Mode.
+
+    Returns:
+        How well the outlines agree, as ``project_photo``.
+
+    Raises:
+        ReconstructionError: with ``message`` and ``hint``; nothing was changed.
+    """
+    context = context or bpy.context
+    sha256 = _photo_called(target, name)
+    ENGINE.run(PlacePhotoTask(target, sha256, context.evaluated_depsgraph_get()), context)
+    return next(photo.agreement for photo in listed_photos(target) if photo.sha256 == sha256)
+
+
+def remove_photo(target: bpy.types.Object, name: str, *, context: bpy.types.Context | None = None) -> None:
+    """Remove a further photo and its camera from an object, and bake its texture without it.
+
+    Args:
+        target: the object.
+        name: of the photo's file.
+        context: ``bpy.context`` by default, in Object Mode.
+
+    Raises:
+        ReconstructionError: with ``message`` and ``hint``; nothing was changed.
+    """
+    context = context or bpy.context
+    ENGINE.run(RemovePhotoTask(target, _photo_called(target, name), context.evaluated_depsgraph_get()), context)
+
+
+def _photo_called(target: bpy.types.Object, name: str) -> str:
+    photos = listed_photos(target)
+    for photo in photos:
+        if photo.name == name:
+            return photo.sha256
+    raise SettingsError(
+        f"'{target.name}' has no further photo called '{name}'.",
+        f"Choose from: {', '.join(photo.name for photo in photos) or 'none'}.",
+    )
 
 
 def join_views(photos: Sequence[str | Path], sheet: str | Path) -> Path:

@@ -44,6 +44,7 @@ from .inference.runtime import PROVIDERS, RuntimeSettings
 from .inference.surface import SurfaceSettings
 from .inference.symmetry_search import MirrorChoice
 from .inference.systems import system_ids
+from .inference.view_matching import Side, Start
 from .inference.views import join_views
 from .jobs import Host, Job, JobState
 from .models import models_folder
@@ -52,7 +53,8 @@ from .preferences import UserSettings
 from .retopology_tasks import BakeLowPolyTask, LowPolyOptions, RetopologyOptions, RetopologyTask, run_blocking
 from .scene.files import WRITERS, make_folder, write_files
 from .scene.retopology import high_of
-from .tasks import ReconstructTask
+from .scene.stored_code import elevation_of
+from .tasks import ProjectPhotoTask, ReconstructTask
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -86,6 +88,7 @@ class Batch:
         overwrite: whether files of the same name are replaced.
         retopology: how to make a low-poly mesh, or None.
         low_poly: how to bake to it, or None.
+        also: further photos of the one object, and which sides they show.
     """
 
     settings: Settings
@@ -95,6 +98,7 @@ class Batch:
     overwrite: bool
     retopology: RetopologyOptions | None = None
     low_poly: LowPolyOptions | None = None
+    also: tuple[tuple[Side, Path], ...] = ()
 
 
 class Slot:
@@ -121,6 +125,7 @@ class Slot:
         bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
         self.task.finish(bpy.context, self.job.result)
         summary = self.task.summary
+        warnings = self._project_photos(summary.object, batch)
         name, notes = self._make_low(summary.object, batch)
         made = bpy.data.objects[name]
         files = write_files(bpy.context, made, batch.folder, self.item.stem, batch.formats)
@@ -133,8 +138,20 @@ class Slot:
             "islands": summary.islands,
             "seconds": round(time.perf_counter() - self.started, 3),
             "seconds_by_stage": {stage: round(value, 3) for stage, value in summary.seconds.items()},
-            "warnings": [*summary.warnings, *notes],
+            "warnings": [*summary.warnings, *warnings, *notes],
         }
+
+    def _project_photos(self, name: str, batch: Batch) -> list[str]:
+        """Project the further photos, and return what there is to say about them."""
+        warnings: list[str] = []
+        for side, photo in batch.also:
+            target = bpy.data.objects[name]
+            start = Start.at(side, elevation_of(target))
+            depsgraph = bpy.context.evaluated_depsgraph_get()
+            task = ProjectPhotoTask(target, photo, start, CutoutSettings(), depsgraph)
+            run_blocking(task, self.host, bpy.context)
+            warnings += task.result.warnings
+        return warnings
 
     def _make_low(self, name: str, batch: Batch) -> tuple[str, list[str]]:
         """The low-poly object's name and what there is to say about it, or the object itself where none is wanted."""
@@ -170,6 +187,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             make_folder(batch.folder)
             if options.views:
                 items = [join_items(items, batch)]
+            if batch.also and len(items) > 1:
+                raise UsageError("--also is for one object, and these are several.", "Give one photo at a time.")
             return run(items, batch, launch_settings(options), options.jobs, results)
         except ReconstructionError as error:
             _tell(str(error))
@@ -231,6 +250,14 @@ def create_parser() -> argparse.ArgumentParser:
         "--views", action="store_true", help="the photos are six views of one object, for systems that need them"
     )
     parser.add_argument(
+        "--also",
+        action="append",
+        default=[],
+        type=_side_and_photo,
+        metavar="SIDE=PHOTO",
+        help=f"another photo of the object, to project on it; sides: {', '.join(Side)}",
+    )
+    parser.add_argument(
         "--retopology",
         type=_in_range(50, 500_000),
         metavar="FACES",
@@ -269,7 +296,16 @@ def create_batch(options: argparse.Namespace) -> Batch:
         symmetrise=MirrorChoice() if options.symmetrise else None,
     )
     retopology, low_poly = _low_poly_options(options, settings.bake)
-    return Batch(settings, options.size, options.output.absolute(), formats, options.overwrite, retopology, low_poly)
+    return Batch(
+        settings,
+        options.size,
+        options.output.absolute(),
+        formats,
+        options.overwrite,
+        retopology,
+        low_poly,
+        tuple(options.also),
+    )
 
 
 def _low_poly_options(
@@ -427,6 +463,13 @@ def _in_range(lower: int, upper: int) -> Callable[[str], int]:
 
     parse.__name__ = "number"
     return parse
+
+
+def _side_and_photo(text: str) -> tuple[Side, Path]:
+    side, _, photo = text.partition("=")
+    if side.lower() not in list(Side) or not photo:
+        raise argparse.ArgumentTypeError(f"'{text}' is not SIDE=PHOTO with a side of {', '.join(Side)}")
+    return Side(side.lower()), Path(photo).absolute()
 
 
 def _positive(text: str) -> float:

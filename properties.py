@@ -14,7 +14,7 @@ from .inference.systems import get_system, system_ids
 from .models import MODELS, models_folder
 from .options import DEFAULT_QUALITY, QUALITIES, TEXTURE_SIZES
 from .retopology_properties import ImageTo3DRetopology
-from .scene.camera import matched_camera, photo_fade, set_photo_fade
+from .scene.camera import camera_in_use, photo_fade, set_photo_fade
 
 DEFAULT = QUALITIES[DEFAULT_QUALITY]
 
@@ -200,12 +200,12 @@ class ImageTo3DAdjustment(bpy.types.PropertyGroup):
 
 
 def _get_fade(_self: bpy.types.PropertyGroup) -> float:
-    camera = matched_camera(bpy.context.object)
+    camera = camera_in_use(bpy.context.object, bpy.context.scene)
     return photo_fade(camera) if camera is not None else 0.0
 
 
 def _set_fade(_self: bpy.types.PropertyGroup, value: float) -> None:
-    camera = matched_camera(bpy.context.object)
+    camera = camera_in_use(bpy.context.object, bpy.context.scene)
     if camera is not None:
         set_photo_fade(camera, value)
 

@@ -4,20 +4,25 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from .inference.code import Code
+from .inference.code import Code, FurtherPhoto
 from .inference.cutout import CutoutSettings
-from .inference.errors import OutputError
-from .inference.pipeline import Reconstruction, Settings
+from .inference.errors import ModelError, OutputError
+from .inference.monitor import PhotoStage, Stage
+from .inference.pipeline import Projected, Reconstruction, Settings
 from .inference.surface import Surface
+from .inference.view_matching import Start
 from .jobs import Host, Job
 from .scene.build import Built, build, rebuild
 from .scene.mesh import count_islands
+from .scene.photos import mesh_in_object_frame, read_camera, update_photos
 from .scene.preview import end_previews, show_preview
+from .scene.stored_code import load_code, load_mirror, load_settings
 
 
 @dataclass(frozen=True)
@@ -125,6 +130,118 @@ class PreviewSurfaceTask:
     def finish(self, _context: bpy.types.Context, result: Surface) -> None:
         """Show it; nothing of it is part of the file."""
         show_preview(existing(self.target), result)
+
+
+class _PhotosTask:
+    """Base of tasks that change an object's further photos and bake it anew, as it was baked.
+
+    Attributes:
+        target: name of the object; a name, because the artist goes on working meanwhile.
+        result: after ``finish``, what was made.
+    """
+
+    stage_shares: ClassVar[dict[str, float]] = {
+        Stage.PHOTO: 0.05,
+        Stage.CUTOUT: 0.25,
+        PhotoStage.MATCH: 0.35,
+        Stage.BAKE: 0.35,
+    }
+
+    def __init__(
+        self, target: bpy.types.Object, depsgraph: bpy.types.Depsgraph, cutout: CutoutSettings | None = None
+    ) -> None:
+        """Read the object.
+
+        Raises:
+            ModelError: it has no code, or a damaged one.
+            SettingsError: it has no faces or no UVs.
+        """
+        end_previews()
+        self.target = target.name
+        self.code, _placement = load_code(target)
+        self.mesh = mesh_in_object_frame(target, depsgraph)
+        surface, bake = load_settings(target)
+        mirror = load_mirror(target)
+        self.settings = Settings(self.code.system, cutout or CutoutSettings(), surface, bake, mirror)
+        self.result: Projected | None = None
+
+    def finish(self, _context: bpy.types.Context, result: Projected) -> None:
+        """Exchange the object's code and material."""
+        update_photos(existing(self.target), result)
+        self.result = result
+
+    def _photo(self, sha256: str) -> FurtherPhoto:
+        found = next((photo for photo in self.code.photos if photo.sha256 == sha256), None)
+        if found is None:
+            raise ModelError(f"'{self.target}' has no such photo.", "Its other photos are listed in the sidebar.")
+        return found
+
+
+class ProjectPhotoTask(_PhotosTask):
+    """Another photo of an object, projected on it.
+
+    Attributes:
+        photo: after ``finish``, the photo as it is kept with the object.
+    """
+
+    def __init__(
+        self,
+        target: bpy.types.Object,
+        photo_path: Path,
+        start: Start,
+        cutout: CutoutSettings,
+        depsgraph: bpy.types.Depsgraph,
+    ) -> None:
+        super().__init__(target, depsgraph, cutout)
+        self.photo_path, self.start = photo_path, start
+        self.photo: FurtherPhoto | None = None
+
+    def begin(self, host: Host) -> Job[Projected]:
+        """Send the object, the photo's path and the side."""
+        return host.project_photo(self.code, self.mesh, self.photo_path, self.start, self.settings)
+
+    def finish(self, _context: bpy.types.Context, result: Projected) -> None:
+        """Exchange the object's code and material, and make the photo's camera."""
+        update_photos(existing(self.target), result, self.photo_path)
+        self.result, self.photo = result, result.code.photos[-1]
+
+
+class PlacePhotoTask(_PhotosTask):
+    """A further photo as seen from its camera where that stands now.
+
+    Attributes:
+        photo: after ``finish``, the photo as it is kept with the object.
+    """
+
+    def __init__(self, target: bpy.types.Object, sha256: str, depsgraph: bpy.types.Depsgraph) -> None:
+        super().__init__(target, depsgraph)
+        self.photo = self._photo(sha256)
+        self.camera = read_camera(target, self.photo)
+
+    def begin(self, host: Host) -> Job[Projected]:
+        """Send the object and the camera."""
+        return host.place_photo(self.code, self.mesh, self.photo.sha256, self.camera, self.settings)
+
+    def finish(self, context: bpy.types.Context, result: Projected) -> None:
+        """Exchange the object's code and material; the camera stays where it is."""
+        super().finish(context, result)
+        self.photo = next(photo for photo in result.code.photos if photo.sha256 == self.photo.sha256)
+
+
+class RemovePhotoTask(_PhotosTask):
+    """An object without one of its further photos.
+
+    Attributes:
+        photo: the one that is removed.
+    """
+
+    def __init__(self, target: bpy.types.Object, sha256: str, depsgraph: bpy.types.Depsgraph) -> None:
+        super().__init__(target, depsgraph)
+        self.photo = self._photo(sha256)
+
+    def begin(self, host: Host) -> Job[Projected]:
+        """Send the object and which photo."""
+        return host.remove_photo(self.code, self.mesh, self.photo.sha256, self.settings)
 
 
 class PreviewTask:

@@ -1,20 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Baking: a code's colours into textures for any mesh with UVs, with the photo projected where it shows the surface.
+"""Baking: a code's colours into textures for any mesh with UVs, with its photos projected where they show the surface.
 
-UV triangles are rasterised; every texel gets the field's colour and, where the camera sees it, the photo's. Some
+UV triangles are rasterised; every texel gets the field's colour and, where a camera sees it, its photo's. Some
 choices keep this quick and the result whole:
 
 * The field is asked at the mesh's vertices, refined until they are half as far apart as the field's detail, and its
   colours are interpolated inside each triangle, never across island borders. A sample of triangles is checked; if
   interpolation shows, the field is asked at every texel.
-* The field's colours are shifted smoothly towards the photo's: what the photo says on the visible part is extended
-  over the hidden part, locally near the seam and on the whole far from it, so that both sides read as one object.
-* Of an object that was made symmetric, the photo is projected a second time, as the mirror plane shows it.
+* The field's colours are shifted smoothly towards the photos': what they say on the visible part is extended over the
+  hidden part, locally near the seam and on the whole far from it, so that both sides read as one object.
+* On an object that was made symmetric, the photos are projected a second time, as the mirror plane shows them.
 * Texels beyond the islands are filled from their neighbours, so that filtering and mipmaps never meet the background.
 """
 
 import os
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -22,10 +21,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from .camera import Camera
+from .blending import Look, Sight, blended, sights_of
 from .code import Code
 from .fields import Appearance, Field
-from .matching import extended
+from .matching import extended, likeness
 from .monitor import Monitor
 from .padding import pad
 from .projection import FACING_NONE, Projection
@@ -89,7 +88,7 @@ class BakeSettings:
         texture_size: side of the maps, texels.
         margin: how far colours are spread beyond the islands, in texels of a 1024 map; grows with the size.
         photo_strength: 0 bakes the field alone, 1 the photo wherever it is to be believed.
-        mirror_all: of a symmetric object, show the kept side's photo on both sides even where the photo shows the
+        mirror_all: of a symmetric object, show the kept side's photos on both sides even where a photo shows the
             other side too: colours are symmetric, and so is what is written on the object.
     """
 
@@ -116,42 +115,20 @@ class Maps:
 
 
 @dataclass(frozen=True)
-class _View:
-    """Vertices as the photo's camera sees them, or sees their mirror images; see ``Projection.look``.
-
-    Attributes:
-        window_points: (n, 2) float32.
-        depth, facing: (n,) float32.
-    """
-
-    window_points: NDArray[np.float32]
-    depth: NDArray[np.float32]
-    facing: NDArray[np.float32]
-
-    @classmethod
-    def of(cls, camera: Camera, points: NDArray[np.float32], normals: NDArray[np.float32]) -> Self:
-        """Of points (n, 3) with unit normals (n, 3)."""
-        window_points, depth = camera.project(points)
-        sight = camera.position.astype(np.float32) - points
-        facing = (normals * sight).sum(axis=1) / np.maximum(np.linalg.norm(sight, axis=1), 1e-12)
-        return cls(window_points.astype(np.float32), depth.astype(np.float32), facing.astype(np.float32))
-
-
-@dataclass(frozen=True)
 class _Samples:
-    """The refined mesh and what is known at its vertices.
+    """The refined mesh.
 
     Attributes:
         points: (n, 3) float32.
+        normals: (n, 3) float32, unit.
         triangles: (t, 3).
         corners: (t, 3, 2) float64 UVs in texels, texel centres being integers.
-        views: the camera's; of a symmetric object also that of the mirror image.
     """
 
     points: NDArray[np.float32]
+    normals: NDArray[np.float32]
     triangles: NDArray[np.integer[Any]]
     corners: NDArray[np.float64]
-    views: tuple[_View, ...]
 
 
 def bake(
@@ -175,16 +152,13 @@ def bake(
     Raises:
         Cancelled: the artist cancelled.
     """
-    samples = _samples(code, field, mesh, settings.texture_size, monitor, plane)
+    samples = _samples(field, mesh, settings.texture_size, monitor)
     monitor.progress(0.1)
-    projections = [
-        Projection.of(code.photo, code.camera, view.window_points, view.depth, samples.triangles)
-        for view in samples.views
-    ]
+    views = _views(code, samples, monitor, plane)
     monitor.progress(0.2)
     field = field if plane is None else MirroredField(field, plane)
     appearance = field.appearance(samples.points)
-    ink = _ink(samples, appearance, field, projections, settings, plane)
+    ink = _ink(samples, views, appearance, field, settings, plane)
     texels, covered = _painted(ink, settings, monitor)
     pad(texels, covered, max(1, round(settings.margin * settings.texture_size / 1024)))
     monitor.progress(1.0)
@@ -198,10 +172,8 @@ def bake(
     return Maps(color, values["roughness"], values["metallic"], float(covered.mean()))
 
 
-def _samples(
-    code: Code, field: Field, mesh: UVMesh, size: int, monitor: Monitor, plane: MirrorPlane | None
-) -> _Samples:
-    """Drop damaged triangles, refine large ones, see where the camera sees the vertices."""
+def _samples(field: Field, mesh: UVMesh, size: int, monitor: Monitor) -> _Samples:
+    """Drop damaged triangles, refine large ones."""
     corners = mesh.uvs.astype(np.float64)
     sound = np.isfinite(corners).all(axis=(1, 2)) & (np.ptp(corners, axis=1) <= LARGEST_SPAN).all(axis=1)
     outside = ((corners < -1e-4) | (corners > 1.0 + 1e-4)).any(axis=(1, 2)) & sound
@@ -210,16 +182,22 @@ def _samples(
     if outside.any():
         monitor.warn(f"{outside.sum()} triangles have UVs outside the texture's square; they were wrapped into it.")
     corners = corners[sound] * size - 0.5
-    normals = _vertex_normals(mesh.vertices, mesh.triangles)
+    normals = vertex_normals(mesh.vertices, mesh.triangles)
     spacing = float(np.clip(SPACING * field.detail, *SPACING_LIMITS))
-    points, normals, triangles, corners = _refined(mesh.vertices, normals, mesh.triangles[sound], corners, spacing)
-    views = [_View.of(code.camera, points, normals)]
-    if plane is not None:
-        views.append(_View.of(code.camera, plane.mirrored(points), plane.mirrored_directions(normals)))
-    return _Samples(points, triangles, corners, tuple(views))
+    points, normals, triangles, corners = refined(mesh.vertices, normals, mesh.triangles[sound], corners, spacing)
+    return _Samples(points, normals, triangles, corners)
 
 
-def _vertex_normals(vertices: NDArray[np.float32], triangles: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+def _views(code: Code, samples: _Samples, monitor: Monitor, plane: MirrorPlane | None) -> tuple[tuple[Sight, ...], ...]:
+    """How the photos see the mesh; of a symmetric object also how they see its mirror image."""
+    own = sights_of(code, samples.points, samples.normals, samples.triangles, monitor)
+    if plane is None:
+        return (own,)
+    points, normals = plane.mirrored(samples.points), plane.mirrored_directions(samples.normals)
+    return own, sights_of(code, points, normals, samples.triangles, monitor)
+
+
+def vertex_normals(vertices: NDArray[np.float32], triangles: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
     """(n, 3) float32 unit normals, the mean of the faces around weighted by area."""
     a, b, c = (vertices[triangles[:, corner]] for corner in range(3))
     faces = np.cross(b - a, c - a)
@@ -229,7 +207,7 @@ def _vertex_normals(vertices: NDArray[np.float32], triangles: NDArray[np.integer
     return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-30)
 
 
-def _refined(
+def refined(
     points: NDArray[np.float32],
     normals: NDArray[np.float32],
     triangles: NDArray[np.integer[Any]],
@@ -296,8 +274,8 @@ def _interpolates(field: Field, samples: _Samples, appearance: Appearance) -> bo
 
 
 @dataclass(frozen=True)
-class _Layer:
-    """The photo on some triangles, as attributes that vary linearly over them.
+class _PhotoInk:
+    """A photo's part in colouring texels, as attributes that vary linearly over the triangles.
 
     Attributes:
         sight: window coordinates times depth, depth, facing. The first two are linear on the surface only as products.
@@ -309,19 +287,45 @@ class _Layer:
     shown: NDArray[np.bool_]
     projection: Projection
 
+    @classmethod
+    def of(cls, sight: Sight, samples: _Samples) -> Self:
+        """Prepare interpolation."""
+        in_view = (sight.facing > FACING_NONE)[samples.triangles].any(axis=1)
+        in_view &= (sight.depth > 0.0)[samples.triangles].all(axis=1)
+        products = sight.window_points * sight.depth[:, None]
+        attributes = np.concatenate([products, sight.depth[:, None], sight.facing[:, None]], axis=1)
+        return cls(gradients(samples.corners, attributes[samples.triangles]), in_view, sight.projection)
+
+    def look(self, fragments: Fragments) -> Look:
+        """What the photo says about texels."""
+        chosen = np.flatnonzero(self.shown[fragments.triangle])
+        part = Fragments(fragments.triangle[chosen], fragments.x[chosen], fragments.y[chosen])
+        x, y, depth, facing = self.sight.at(part)
+        scale = 1.0 / np.maximum(depth, np.float32(1e-6))
+        seen, colors, weights = self.projection.look(x * scale, y * scale, depth, facing)
+        return Look(chosen[seen], colors, weights, facing[seen])
+
+    def only_on(self, triangles: NDArray[np.bool_]) -> Self:
+        """The photo on some of the triangles (t,) alone."""
+        return replace(self, shown=self.shown & triangles)
+
+
+_Layer = tuple[_PhotoInk, ...]
+"""Photos that are blended with each other."""
+
 
 @dataclass(frozen=True)
 class _Ink:
-    """What colours a texel, as attributes that vary linearly over the triangles.
+    """What colours a texel.
 
     Attributes:
         corners: (t, 3, 2) float64, triangles in texels.
         channels: colour 0..255 and further channels 0..255; where ``field`` is set, the shift of the colour 0..255
-            and the point's place.
-        layers: of the photo, each over the one before.
+            and the point's place. They vary linearly over the triangles.
+        layers: of photos, each over the one before.
         field: to be asked at every texel; None where the channels are the field's already.
         extra: names of the further channels.
-        strength: how much of the photo is taken where it is wholly believed.
+        strength: how much of the photos is taken where they are wholly believed.
     """
 
     corners: NDArray[np.float64]
@@ -347,16 +351,12 @@ class _Ink:
         return fragments, np.stack([(channel + np.float32(0.5)).astype(np.uint8) for channel in channels], axis=1)
 
     def _project(self, layer: _Layer, channels: list[NDArray[np.float32]], fragments: Fragments) -> None:
-        """Blend the photo into the colours where it is seen."""
-        chosen = np.flatnonzero(layer.shown[fragments.triangle])
-        part = Fragments(fragments.triangle[chosen], fragments.x[chosen], fragments.y[chosen])
-        x, y, depth, facing = layer.sight.at(part)
-        scale = 1.0 / np.maximum(depth, np.float32(1e-6))
-        seen, colors, weight = layer.projection.look(x * scale, y * scale, depth, facing)
-        chosen, weight = chosen[seen], weight * np.float32(self.strength)
-        for channel, color in zip(channels[:3], colors.T, strict=True):
-            before = channel[chosen]
-            channel[chosen] = before + (color - before) * weight
+        """Blend the photos into the colours where they are seen."""
+        look = blended(len(fragments.triangle), [photo.look(fragments) for photo in layer])
+        weight = look.weights * np.float32(self.strength)
+        for channel, color in zip(channels[:3], look.colors.T, strict=True):
+            before = channel[look.points]
+            channel[look.points] = before + (color - before) * weight
 
 
 def _channels(appearance: Appearance, extra: tuple[str, ...]) -> NDArray[np.float32]:
@@ -367,21 +367,21 @@ def _channels(appearance: Appearance, extra: tuple[str, ...]) -> NDArray[np.floa
 
 def _ink(
     samples: _Samples,
+    views: tuple[tuple[Sight, ...], ...],
     appearance: Appearance,
     field: Field,
-    projections: Sequence[Projection],
     settings: BakeSettings,
     plane: MirrorPlane | None,
 ) -> _Ink:
     """Decide between interpolating and asking, and prepare."""
     extra = tuple(name for name in CONSTANTS if isinstance(getattr(appearance, name), np.ndarray))
-    view = samples.views[0]
-    x, y = view.window_points.T
-    seen, colors, weights = projections[0].look(x, y, view.depth, view.facing)
-    difference = colors - 255.0 * appearance.base_color[seen]
-    facing = np.maximum.reduce([view.facing for view in samples.views])
+    own = views[0]
+    look = blended(len(samples.points), [sight.look() for sight in own])
+    difference = look.colors - 255.0 * appearance.base_color[look.points]
+    weights = look.weights * likeness(difference, look.weights) if len(own) > 1 else look.weights
+    facing = np.maximum.reduce([sight.facing for view in views for sight in view])
     points = samples.points if plane is None else plane.folded(samples.points)
-    shift = settings.photo_strength * extended(difference, weights, points, seen, facing)
+    shift = settings.photo_strength * extended(difference, weights, points, look.points, facing)
     if _interpolates(field, samples, appearance):
         values = _channels(appearance, extra)
         values[:, :3] += shift
@@ -391,31 +391,23 @@ def _ink(
     return _Ink(
         samples.corners,
         gradients(samples.corners, values[samples.triangles]),
-        _layers(samples, projections, plane if settings.mirror_all else None),
+        _layers(samples, views, plane if settings.mirror_all else None),
         asked,
         extra,
         settings.photo_strength,
     )
 
 
-def _layers(samples: _Samples, projections: Sequence[Projection], mirror_all: MirrorPlane | None) -> tuple[_Layer, ...]:
-    """The photo over its mirror image; with ``mirror_all`` the mirror image above it on the side that is given up."""
-    own, *mirrored = (
-        _layer(view, samples, projection) for view, projection in zip(samples.views, projections, strict=True)
-    )
+def _layers(
+    samples: _Samples, views: tuple[tuple[Sight, ...], ...], mirror_all: MirrorPlane | None
+) -> tuple[_Layer, ...]:
+    """The photos over their mirror images; with ``mirror_all`` these come above on the side that is given up."""
+    own, *mirrored = (tuple(_PhotoInk.of(sight, samples) for sight in view) for view in views)
     if mirror_all is None:
         return (*mirrored, own)
     kept = mirror_all.distances(samples.points)[samples.triangles].sum(axis=1) >= 0
-    image = mirrored[0]
-    return replace(image, shown=image.shown & kept), own, replace(image, shown=image.shown & ~kept)
-
-
-def _layer(view: _View, samples: _Samples, projection: Projection) -> _Layer:
-    in_view = (view.facing > FACING_NONE)[samples.triangles].any(axis=1)
-    in_view &= (view.depth > 0.0)[samples.triangles].all(axis=1)
-    products = view.window_points * view.depth[:, None]
-    sight = np.concatenate([products, view.depth[:, None], view.facing[:, None]], axis=1)
-    return _Layer(gradients(samples.corners, sight[samples.triangles]), in_view, projection)
+    below, above = (tuple(photo.only_on(side) for photo in mirrored[0]) for side in (kept, ~kept))
+    return below, own, above
 
 
 def _painted(ink: _Ink, settings: BakeSettings, monitor: Monitor) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:

@@ -2,15 +2,16 @@
 """The code: what a network made of the photo, kept with the object so that nothing after it needs the network again.
 
 A code is small (Pebble about 1 MB, TripoSR 2 MB). It holds the network's output as named float16 arrays, the camera
-and window that tie it to the photo, and the cut-out photo itself for projection. As bytes it is a zip of ``.npy``
-files, a JSON header and one WebP picture: it can be opened with any tool and is never unpickled.
+and window that tie it to the photo, and the cut-out photo itself for projection; likewise further photos of the same
+object that were projected on it. As bytes it is a zip of ``.npy`` files, a JSON header and a WebP picture for each
+photo: it can be opened with any tool and is never unpickled.
 """
 
 import io
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -31,6 +32,46 @@ PHOTO_METHOD = 0
 
 
 @dataclass(frozen=True)
+class FurtherPhoto:
+    """Another photo of the object, whose view was matched to it.
+
+    Attributes:
+        pixels: (s, s, 4) uint8, the cut-out inside the window, as ``Code.photo``.
+        camera: its camera in the object frame.
+        window: which part of the photo the camera's window is.
+        agreement: how well the object's silhouette agrees with the cut-out's, as intersection over union, 0..1.
+        provenance: ``photo_name`` and ``photo_sha256``, of its file.
+    """
+
+    pixels: NDArray[np.uint8]
+    camera: Camera
+    window: Window
+    agreement: float
+    provenance: Mapping[str, str]
+    _encoded: bytes | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def name(self) -> str:
+        """Of its file."""
+        return self.provenance["photo_name"]
+
+    @property
+    def sha256(self) -> str:
+        """Of its file; photos of an object are told apart by it."""
+        return self.provenance["photo_sha256"]
+
+    def encoded(self) -> bytes:
+        """The pixels as they are stored; of a photo that was stored before, the very same bytes."""
+        return self._encoded or _encode_photo(self.pixels)
+
+    def placed(self, camera: Camera, agreement: float) -> Self:
+        """The same photo taken from elsewhere; its pixels are not compressed a second time."""
+        moved = replace(self, camera=camera, agreement=agreement)
+        _keep(moved, "_encoded", self._encoded)
+        return moved
+
+
+@dataclass(frozen=True)
 class Code:
     """A network's reading of one photo.
 
@@ -42,6 +83,7 @@ class Code:
         window: which part of the photo the camera's window is.
         photo: (s, s, 4) uint8, the cut-out photo inside the window: sRGB, straight alpha, at most 2048 pixels.
         provenance: where it came from: ``photo_name``, ``photo_sha256``, ``weights_licence`` and the like.
+        photos: further photos that were projected on the object, in the order in which they were added.
     """
 
     system: str
@@ -51,7 +93,15 @@ class Code:
     window: Window
     photo: NDArray[np.uint8]
     provenance: Mapping[str, str]
+    photos: tuple[FurtherPhoto, ...] = ()
     _stored: bytes | None = field(default=None, init=False, repr=False, compare=False)
+    _encoded: bytes | None = field(default=None, init=False, repr=False, compare=False)
+
+    def with_photos(self, photos: tuple[FurtherPhoto, ...]) -> Self:
+        """The same code with other further photos; the first photo is not compressed a second time."""
+        changed = replace(self, photos=photos)
+        _keep(changed, "_encoded", self._encoded)
+        return changed
 
     def to_bytes(self) -> bytes:
         """Serialise; the same code gives the same bytes.
@@ -61,7 +111,7 @@ class Code:
         """
         if self._stored is not None:
             return self._stored
-        header = {
+        header: dict[str, Any] = {
             "format": FORMAT,
             "system": self.system,
             "version": self.version,
@@ -69,10 +119,14 @@ class Code:
             "window": asdict(self.window),
             "provenance": dict(self.provenance),
         }
+        if self.photos:  # a code without them has the bytes it always had
+            header["photos"] = [_describe(photo) for photo in self.photos]
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
             _write_member(archive, "header.json", json.dumps(header, sort_keys=True).encode())
-            _write_member(archive, "photo.webp", _encode_photo(self.photo))
+            _write_member(archive, "photo.webp", self._encoded or _encode_photo(self.photo))
+            for number, further in enumerate(self.photos, 2):
+                _write_member(archive, _member(number), further.encoded())
             for name, array in sorted(self.arrays.items()):
                 member = io.BytesIO()
                 np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
@@ -95,7 +149,7 @@ class Code:
                         f"The stored code has format {header['format']}, this version reads format {FORMAT}.",
                         "Update the extension.",
                     )
-                photo = np.array(Image.open(io.BytesIO(archive.read("photo.webp"))).convert("RGBA"))
+                encoded = archive.read("photo.webp")
                 arrays = {
                     name.removesuffix(".npy"): np.load(io.BytesIO(archive.read(name)), allow_pickle=False)
                     for name in archive.namelist()
@@ -107,13 +161,51 @@ class Code:
                     arrays,
                     Camera.from_json(header["camera"]),
                     Window(**header["window"]),
-                    photo,
+                    _decode_photo(encoded),
                     header["provenance"],
+                    tuple(
+                        _read_photo(described, archive.read(_member(number)))
+                        for number, described in enumerate(header.get("photos", ()), 2)
+                    ),
                 )
-                object.__setattr__(code, "_stored", bytes(data))  # the way into a frozen dataclass
+                _keep(code, "_stored", bytes(data))
+                _keep(code, "_encoded", encoded)
                 return code
         except (zipfile.BadZipFile, KeyError, ValueError, TypeError, OSError, EOFError) as error:
             raise ModelError(f"The stored code is damaged ({error}).", hint) from error
+
+
+def _keep(value: Code | FurtherPhoto, name: str, data: bytes | None) -> None:
+    """Set a private field: the way into a frozen dataclass."""
+    object.__setattr__(value, name, data)
+
+
+def _member(number: int) -> str:
+    """Where the photo of that number is; the first is called ``photo.webp``."""
+    return f"photo_{number}.webp"
+
+
+def _describe(photo: FurtherPhoto) -> dict[str, Any]:
+    """A further photo without its pixels, for the header."""
+    return {
+        "camera": photo.camera.to_json(),
+        "window": asdict(photo.window),
+        "agreement": photo.agreement,
+        "provenance": dict(photo.provenance),
+    }
+
+
+def _read_photo(described: Mapping[str, Any], encoded: bytes) -> FurtherPhoto:
+    """Inverse of ``_describe``, with the pixels."""
+    photo = FurtherPhoto(
+        _decode_photo(encoded),
+        Camera.from_json(described["camera"]),
+        Window(**described["window"]),
+        float(described["agreement"]),
+        described["provenance"],
+    )
+    _keep(photo, "_encoded", encoded)
+    return photo
 
 
 def _write_member(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
@@ -126,3 +218,7 @@ def _encode_photo(photo: NDArray[np.uint8]) -> bytes:
     # exact=True keeps the colours under transparent pixels, which projection's filtering touches at the silhouette.
     Image.fromarray(photo, "RGBA").save(buffer, "WEBP", quality=PHOTO_QUALITY, method=PHOTO_METHOD, exact=True)
     return buffer.getvalue()
+
+
+def _decode_photo(encoded: bytes) -> NDArray[np.uint8]:
+    return np.array(Image.open(io.BytesIO(encoded)).convert("RGBA"))

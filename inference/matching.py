@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Matching: what the photo says on the part it shows, carried on over the part it does not show.
+"""Matching: what the photos say on the part they show, carried on over the part they do not show.
 
-The photo and the field differ in colour: exposure, light, a network's caution. Left alone, the object is two objects
+The photos and the field differ in colour: exposure, light, a network's caution. Left alone, the object is two objects
 glued along a seam. The difference is therefore averaged in a pyramid of grids, as in pull-push interpolation
 (Gortler et al. 1996), and added to the field's colours everywhere: locally near the seam, on the whole far from it.
 """
@@ -24,6 +24,27 @@ FAR_FACING, NEAR_FACING = -0.5, 0.0
 fine cells as its front, and would show the front's picture, blurred."""
 
 
+CONTENT = 40.0
+"""Differences this far (0..255) from the usual one are half believed to be content, which has no place elsewhere."""
+
+
+def likeness(difference: Floats, weights: Floats) -> NDArray[np.float32]:
+    """(k,) 0..1: how far differences are of exposure and light, not of content that the field knows nothing of.
+
+    A label on the back is not the light that falls on the sides: carried on, it would be a stain there. For further
+    photos, of which the field has seen nothing; the first photo's content is the field's own.
+
+    Args:
+        difference: (k, 3) of 0..255.
+        weights: (k,) how far it is to be believed.
+    """
+    sure = difference[weights > 0.5]
+    if not len(sure):
+        return np.ones(len(weights), np.float32)
+    deviation = difference - np.median(sure, axis=0)
+    return (1.0 / (1.0 + (deviation**2).sum(axis=1) / CONTENT**2)).astype(np.float32)
+
+
 def extended(
     difference: Floats, weights: Floats, points: Floats, seen: NDArray[np.integer[Any]], facing: Floats
 ) -> NDArray[np.float32]:
@@ -34,7 +55,7 @@ def extended(
         weights: (k,) how far it is to be believed.
         points: (n, 3) in the object frame.
         seen: (k,) indices.
-        facing: (n,) cosine between the normal and the direction to the camera.
+        facing: (n,) cosine between the normal and the direction to the camera; of several cameras, the largest.
     """
     levels = _pyramid(difference * weights[:, None], weights, points[seen])
     value: Floats = np.zeros((1, 1, 1, 3))

@@ -24,6 +24,12 @@ class Stage(StrEnum):
     BAKE = "Baking the texture"
 
 
+class PhotoStage(StrEnum):
+    """What projecting another photo does besides the pipeline's stages."""
+
+    MATCH = "Matching the view"
+
+
 class ModelStage(StrEnum):
     """The stages of installing and checking a network's checkpoint, in order."""
 

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .bake import BakeSettings, Maps, UVMesh, bake
-from .code import Code
+from .camera import Camera
+from .code import Code, FurtherPhoto
 from .cutout import CutoutSettings, cut_out
-from .errors import SettingsError
+from .errors import ModelError, SettingsError
 from .fields import Field
 from .framing import frame
-from .monitor import Monitor, Stage
+from .monitor import Monitor, PhotoStage, Stage
 from .photo import Photo, load_photo
 from .runtime import Runtime
 from .surface import Surface, SurfaceSettings, extract_surface
@@ -26,12 +27,16 @@ from .symmetry import MirrorPlane
 from .symmetry_search import MirrorChoice, choose_plane
 from .systems import MultiViewSystem, SystemCard, get_system, system_ids
 from .unwrap import unwrap
+from .view_matching import Start, agreement, match_view, subject_of
 
 RESOLUTION_RANGE = (32, 512)
 """Cells along the longest side: coarser shows nothing, finer than any system's field."""
 
 TEXTURE_SIZE_RANGE = (256, 4096)
 """Texels along a side."""
+
+FAIR_AGREEMENT = 0.85
+"""Silhouettes that agree less, as intersection over union, are worth a warning: colours land beside their places."""
 
 PREVIEW_SIZE = 512
 """Longest side of a cut-out's preview, pixels."""
@@ -100,6 +105,21 @@ class Reconstruction:
     maps: Maps
     mirror: MirrorPlane | None
     seconds: dict[str, float]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Projected:
+    """An object's texture with its further photos.
+
+    Attributes:
+        code: with the photos.
+        maps: of the mesh that was asked for.
+        warnings: sentences about what could be better.
+    """
+
+    code: Code
+    maps: Maps
     warnings: tuple[str, ...]
 
 
@@ -221,6 +241,109 @@ def bake_again(code: Code, mesh: UVMesh, settings: Settings, runtime: Runtime, m
     with monitor.stage(Stage.BAKE):
         shape = get_system(code.system).field(code, runtime)
         return bake(code, shape, mesh, settings.bake, monitor, settings.mirror)
+
+
+def project_photo(
+    code: Code, mesh: UVMesh, photo_path: Path, start: Start, settings: Settings, runtime: Runtime, monitor: Monitor
+) -> Projected:
+    """Find from where another photo shows an object, keep it with the code, and bake the object with all its photos.
+
+    A photo that the code has already takes the place of its former self.
+
+    Args:
+        code: of the object.
+        mesh: the object in the object frame, with UVs.
+        photo_path: the other photo.
+        start: about where it was taken from.
+        settings: how it is cut out and how to bake; the surface is the mesh.
+        runtime: runs the cut-out's network and evaluates the code's field.
+        monitor: progress, warnings and cancellation.
+
+    Raises:
+        PhotoError, CutoutError, ModelError: as ``reconstruct``.
+        Cancelled: the monitor said so.
+    """
+    system = get_system(code.system)
+    field = system.field(code, runtime)
+    with monitor.stage(Stage.PHOTO):
+        photo = load_photo(photo_path, monitor)
+    with monitor.stage(Stage.CUTOUT):
+        mask = cut_out(photo, settings.cutout, runtime, monitor)
+        framed = frame(photo, mask, system.card.framing)
+    others = tuple(other for other in code.photos if other.sha256 != photo.sha256)
+    with monitor.stage(PhotoStage.MATCH):
+        subject = subject_of(code.with_photos(others), mesh, monitor)
+        focal = code.camera.focal if framed.focal is None else framed.focal
+        match = match_view(
+            subject,
+            framed.cutout,
+            framed.window,
+            start,
+            focal,
+            is_focal_known=framed.focal is not None,
+            monitor=monitor,
+        )
+    origin = {"photo_name": photo_path.name, "photo_sha256": photo.sha256}
+    further = FurtherPhoto(framed.cutout, match.camera, framed.window, match.agreement, origin)
+    _warn_of_disagreement(further, monitor)
+    return _bake_photos(code.with_photos((*others, further)), field, mesh, settings, monitor)
+
+
+def place_photo(
+    code: Code, mesh: UVMesh, sha256: str, camera: Camera, settings: Settings, runtime: Runtime, monitor: Monitor
+) -> Projected:
+    """Take a further photo as seen from another camera, one that the artist fitted by hand, and bake anew.
+
+    Args:
+        code: of the object.
+        mesh: the object in the object frame, with UVs.
+        sha256: which of the code's further photos.
+        camera: whose window is the photo's.
+        settings: how to bake.
+        runtime: evaluates the code's field.
+        monitor: progress, warnings and cancellation.
+
+    Raises:
+        ModelError: the code has no such photo, or is of a system or version that is not here.
+        Cancelled: the monitor said so.
+    """
+    if all(photo.sha256 != sha256 for photo in code.photos):
+        raise ModelError("The object has no such photo.", "Project the photo on it again.")
+    photos = []
+    for photo in code.photos:
+        if photo.sha256 == sha256:
+            share = agreement(mesh.vertices, mesh.triangles, camera, photo.pixels, photo.window)
+            photos.append(photo.placed(camera, share))
+            _warn_of_disagreement(photos[-1], monitor)
+        else:
+            photos.append(photo)
+    field = get_system(code.system).field(code, runtime)
+    return _bake_photos(code.with_photos(tuple(photos)), field, mesh, settings, monitor)
+
+
+def remove_photo(
+    code: Code, mesh: UVMesh, sha256: str, settings: Settings, runtime: Runtime, monitor: Monitor
+) -> Projected:
+    """Forget one of a code's further photos, and bake anew without it; arguments and errors as ``place_photo``."""
+    photos = tuple(photo for photo in code.photos if photo.sha256 != sha256)
+    if len(photos) == len(code.photos):
+        raise ModelError("The object has no such photo.", "Its other photos are listed in the sidebar.")
+    field = get_system(code.system).field(code, runtime)
+    return _bake_photos(code.with_photos(photos), field, mesh, settings, monitor)
+
+
+def _bake_photos(code: Code, field: Field, mesh: UVMesh, settings: Settings, monitor: Monitor) -> Projected:
+    with monitor.stage(Stage.BAKE):
+        maps = bake(code, field, mesh, settings.bake, monitor, settings.mirror)
+    return Projected(code, maps, tuple(monitor.warnings))
+
+
+def _warn_of_disagreement(photo: FurtherPhoto, monitor: Monitor) -> None:
+    if photo.agreement < FAIR_AGREEMENT:
+        monitor.warn(
+            f"'{photo.name}' agrees with the object's outline by {photo.agreement:.0%} only: say another side, or look "
+            "through its camera, fit it by hand and use it as it stands."
+        )
 
 
 def _check_range(name: str, value: float, lowest: float, highest: float) -> None:

@@ -7,7 +7,7 @@ the reconstruction's outline differs by a few pixels from the photo's, so that b
 painted on it (fade at the cut-out's edge and beside nearer parts).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -78,6 +78,10 @@ class Projection:
         pixel = 2.0 / (DEPTH_SIZE * camera.focal)
         trust, slope = _trust(photo[::-1, :, 3]), _slope(buffer, pixel)
         return cls(photo.reshape(-1, 4), len(photo), buffer.reshape(-1), trust.reshape(-1), slope.reshape(-1), pixel)
+
+    def with_photo(self, photo: NDArray[np.uint8]) -> Self:
+        """The same view with other colours (s, s, 4) uint8; the cut-out is not looked at again."""
+        return replace(self, photo=photo.reshape(-1, 4))
 
     def look(
         self, x: Floats, y: Floats, depth: Floats, facing: Floats

@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from . import pipeline
 from .bake import Maps, UVMesh
+from .camera import Camera
 from .code import Code
 from .cutout import CutoutSettings
 from .monitor import Monitor
 from .runtime import Runtime
 from .surface import Surface
+from .view_matching import Start
 
 ResultT_co = TypeVar("ResultT_co", covariant=True)
 
@@ -124,7 +126,66 @@ class BakeAgain:
         return pipeline.bake_again(self.code, self.mesh, self.settings, context.runtime, context.monitor)
 
 
+@dataclass(frozen=True)
+class ProjectPhoto:
+    """``pipeline.project_photo``."""
+
+    code: Code
+    mesh: UVMesh
+    photo_path: Path
+    start: Start
+    settings: pipeline.Settings
+
+    def run(self, context: Context) -> pipeline.Projected:
+        """Code and maps with the photo; raises what the pipeline raises."""
+        return pipeline.project_photo(
+            self.code, self.mesh, self.photo_path, self.start, self.settings, context.runtime, context.monitor
+        )
+
+
+@dataclass(frozen=True)
+class PlacePhoto:
+    """``pipeline.place_photo``."""
+
+    code: Code
+    mesh: UVMesh
+    sha256: str
+    camera: Camera
+    settings: pipeline.Settings
+
+    def run(self, context: Context) -> pipeline.Projected:
+        """Code and maps with the photo as seen from the camera; raises what the pipeline raises."""
+        return pipeline.place_photo(
+            self.code, self.mesh, self.sha256, self.camera, self.settings, context.runtime, context.monitor
+        )
+
+
+@dataclass(frozen=True)
+class RemovePhoto:
+    """``pipeline.remove_photo``."""
+
+    code: Code
+    mesh: UVMesh
+    sha256: str
+    settings: pipeline.Settings
+
+    def run(self, context: Context) -> pipeline.Projected:
+        """Code and maps without the photo; raises what the pipeline raises."""
+        return pipeline.remove_photo(self.code, self.mesh, self.sha256, self.settings, context.runtime, context.monitor)
+
+
 TASKS: dict[str, type[Task[Any]]] = {
-    task.__name__: task for task in (Reconstruct, ReconstructAgain, PreviewCutout, CutOutPhoto, ExtractAgain, BakeAgain)
+    task.__name__: task
+    for task in (
+        Reconstruct,
+        ReconstructAgain,
+        PreviewCutout,
+        CutOutPhoto,
+        ExtractAgain,
+        BakeAgain,
+        ProjectPhoto,
+        PlacePhoto,
+        RemovePhoto,
+    )
 }
 """By class name, as messages name them."""

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from ..inference import tasks
 from ..inference.bake import Maps, UVMesh
+from ..inference.camera import Camera
 from ..inference.code import Code
 from ..inference.cutout import CutoutSettings
 from ..inference.errors import WorkerError
-from ..inference.pipeline import Reconstruction, Settings
+from ..inference.pipeline import Projected, Reconstruction, Settings
 from ..inference.surface import Surface
+from ..inference.view_matching import Start
 from .job import Job, JobState
 from .launch import Launch
 from .worker_process import WorkerProcess
@@ -83,6 +85,21 @@ class Host:
     def bake_again(self, code: Code, mesh: UVMesh, settings: Settings) -> Job[Maps]:
         """The maps of a stored code for any mesh with UVs."""
         return self.start(tasks.BakeAgain(code, mesh, settings))
+
+    def project_photo(
+        self, code: Code, mesh: UVMesh, photo_path: Path, start: Start, settings: Settings
+    ) -> Job[Projected]:
+        """Another photo of a stored code's object, on a mesh of it."""
+        settings = replace(settings, cutout=_absolute(settings.cutout))
+        return self.start(tasks.ProjectPhoto(code, mesh, photo_path.absolute(), start, settings))
+
+    def place_photo(self, code: Code, mesh: UVMesh, sha256: str, camera: Camera, settings: Settings) -> Job[Projected]:
+        """The same photo once more, from a given camera."""
+        return self.start(tasks.PlacePhoto(code, mesh, sha256, camera, settings))
+
+    def remove_photo(self, code: Code, mesh: UVMesh, sha256: str, settings: Settings) -> Job[Projected]:
+        """The maps without one of the further photos."""
+        return self.start(tasks.RemovePhoto(code, mesh, sha256, settings))
 
     def start(self, task: tasks.Task[ResultT]) -> Job[ResultT]:
         """Run any task of the worker's table."""

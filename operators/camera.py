@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Look at the object as the photo did."""
+"""Look at the object as a photo did."""
 
 import bpy
+from bpy.props import StringProperty
 
 from ..scene.camera import match_render, matched_camera
+from ..scene.photos import photo_camera
 from ..scene.stored_code import has_code, load_code
 
 
@@ -13,6 +15,12 @@ class IMAGE_TO_3D_OT_view_camera(bpy.types.Operator):
     bl_idname = "image_to_3d.view_camera"
     bl_label = "Look Through Photo's Camera"
     bl_options = {"REGISTER", "UNDO"}
+
+    photo: StringProperty(
+        name="Photo",
+        description="SHA-256 of another photo's file; empty for the photo that the object was made from",
+        options={"SKIP_SAVE", "HIDDEN"},
+    )
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -25,8 +33,14 @@ class IMAGE_TO_3D_OT_view_camera(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Make it the scene's camera and turn the viewport to it."""
         code, _placement = load_code(context.object)
-        window = code.window
-        match_render(context.scene, matched_camera(context.object), window.photo_width, window.photo_height)
+        window, camera = code.window, matched_camera(context.object)
+        if self.photo:
+            window = next((photo.window for photo in code.photos if photo.sha256 == self.photo), None)
+            camera = photo_camera(context.object, self.photo)
+        if window is None or camera is None:
+            self.report({"ERROR"}, "This photo has no camera any more. Project it again; its camera is made anew")
+            return {"CANCELLED"}
+        match_render(context.scene, camera, window.photo_width, window.photo_height)
         if context.space_data is not None and context.space_data.type == "VIEW_3D":
             context.space_data.region_3d.view_perspective = "CAMERA"
         return {"FINISHED"}

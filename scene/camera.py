@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The camera that took the photo, as a Blender camera."""
+"""The cameras that took an object's photos, as Blender cameras."""
 
 import bpy
 import numpy as np
@@ -10,6 +10,9 @@ from .placement import Placement
 
 SENSOR_WIDTH = 36.0
 """Millimetres; full frame, so that the focal length reads as photographers say it."""
+
+PHOTO_KEY = "image_to_3d_photo"
+"""Custom property of a further photo's camera: SHA-256 of the photo's file."""
 
 
 def create_camera(
@@ -65,9 +68,21 @@ def set_photo_fade(camera_object: bpy.types.Object, share: float) -> None:
 
 
 def matched_camera(target: bpy.types.Object | None) -> bpy.types.Object | None:
-    """The camera that took the object's photo: its first child that is one."""
+    """The camera that took the photo the object was made from: its first child that is one and no further photo's."""
     children = target.children if target is not None else ()
-    return next((child for child in children if child.type == "CAMERA"), None)
+    return next((child for child in children if child.type == "CAMERA" and PHOTO_KEY not in child), None)
+
+
+def photo_cameras(target: bpy.types.Object) -> list[bpy.types.Object]:
+    """The cameras of the object's further photos."""
+    return [child for child in target.children if child.type == "CAMERA" and PHOTO_KEY in child]
+
+
+def camera_in_use(target: bpy.types.Object | None, scene: bpy.types.Scene) -> bpy.types.Object | None:
+    """Which of the object's photos is looked through: the scene's camera if it is one of theirs, else the first's."""
+    if target is not None and scene.camera in photo_cameras(target):
+        return scene.camera
+    return matched_camera(target)
 
 
 def match_render(scene: bpy.types.Scene, camera_object: bpy.types.Object, width: int, height: int) -> None:

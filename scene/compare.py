@@ -4,7 +4,7 @@
 import bpy
 
 from ..inference.errors import SettingsError
-from .camera import matched_camera
+from .camera import matched_camera, photo_cameras
 from .provenance import provenance_of
 from .stored_code import has_code
 
@@ -77,9 +77,9 @@ def keep(target: bpy.types.Object) -> int:
 
 
 def _family(item: bpy.types.Object) -> set[bpy.types.Object]:
-    """A result and its camera."""
+    """A result and its cameras."""
     camera = matched_camera(item)
-    return {item, camera} if camera is not None else {item}
+    return {item, *photo_cameras(item), *([camera] if camera is not None else [])}
 
 
 def _own_collection(item: bpy.types.Object) -> bpy.types.Collection | None:

@@ -2,6 +2,7 @@
 """The code kept with its object, so that surface and maps can be made again without the photo or the network."""
 
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, fields
@@ -26,6 +27,9 @@ SettingsT = TypeVar("SettingsT", SurfaceSettings, BakeSettings)
 
 def store_code(target: bpy.types.Object, code: bytes, placement: Placement) -> None:
     """Keep a code's bytes, and the way back to the object frame, as custom properties of the object."""
+    if CODE_KEY in target:
+        # Blender (4.5 to 5.2) writes bytes over bytes as a string, up to the first zero; written anew they stay whole.
+        del target[CODE_KEY]
     target[CODE_KEY] = code
     target[PLACEMENT_KEY] = placement.to_list()
 
@@ -44,6 +48,16 @@ def load_code(target: bpy.types.Object) -> tuple[Code, Placement]:
     if not has_code(target):
         raise ModelError(f"'{target.name}' was not reconstructed from a photo.", "Choose an object that was.")
     return Code.from_bytes(bytes(target[CODE_KEY])), Placement.from_list(list(target[PLACEMENT_KEY]))
+
+
+def elevation_of(target: bpy.types.Object) -> float:
+    """How far above the horizon the object's photo was taken, radians.
+
+    Raises:
+        ModelError: it has no code, or a damaged one.
+    """
+    x, y, z = load_code(target)[0].camera.position
+    return math.atan2(z, math.hypot(x, y))
 
 
 def store_settings(target: bpy.types.Object, settings: Settings) -> None:

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from image_to_3d import cli
 from image_to_3d.inference.bake import Maps
+from image_to_3d.inference.code import FurtherPhoto
 from image_to_3d.inference.cutout import CutoutMethod
 from image_to_3d.inference.errors import PhotoError
 from image_to_3d.inference.network import Precision
+from image_to_3d.inference.pipeline import Projected
 from image_to_3d.jobs import JobState
 from image_to_3d.scene.background_tasks import Remesh
 from image_to_3d.scene.detail_bake import DetailMaps
@@ -232,6 +234,30 @@ def test_wrong_arguments_are_explained(hosts, photo_path, tmp_path, capfd, argum
     assert (code, records) == (2, [])
     assert sentence in errors
     assert hosts.made == []
+
+
+def test_further_photos_are_projected_before_anything_is_made_of_the_object(
+    hosts, photo_path, tmp_path, fake_job, reconstruction, capfd, monkeypatch
+):
+    asked = []
+
+    def project(self, code, mesh, photo, start, settings):
+        asked.append((photo, start, len(mesh.triangles), settings.bake.texture_size))
+        return fake_job([JobState.DONE], Projected(projected, reconstruction.maps, ("It hardly agrees.",)))
+
+    origin = {"photo_name": "back.png", "photo_sha256": "b" * 64}
+    code = reconstruction.code
+    projected = code.with_photos((FurtherPhoto(code.photo, code.camera, code.window, 0.5, origin),))
+    monkeypatch.setattr(hosts, "project_photo", project, raising=False)
+    back = shutil.copy(photo_path, tmp_path / "back.png")
+    output = tmp_path / "out"
+    arguments = [str(photo_path), "--output", str(output), "--texture-size", "512", "--also", f"back={back}"]
+    assert cli.main(arguments) == 0
+    (photo, start, triangles, size) = asked[0]
+    assert (str(photo), triangles, size) == (str(back), 12, 512)
+    np.testing.assert_array_equal(start.rotation[:, 2].round(3)[:1], [0])
+    assert start.rotation[1, 2] > 0.9, "from behind"
+    assert json.loads(capfd.readouterr().out)["warnings"] == ["It hardly agrees."]
 
 
 def test_an_empty_folder_is_a_wrong_argument(hosts, tmp_path, capfd):

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The panel for further photos of a reconstructed object."""
+
+import bpy
+
+from ..scene.photos import listed_photos
+from ..scene.stored_code import has_code
+from .sidebar import SidebarPanel
+
+
+class IMAGE_TO_3D_PT_photos(SidebarPanel, bpy.types.Panel):
+    """The photos that were projected, and the button for another."""
+
+    bl_idname = "IMAGE_TO_3D_PT_photos"
+    bl_parent_id = "IMAGE_TO_3D_PT_main"
+    bl_label = "More Photos"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only for an object that was reconstructed."""
+        return has_code(context.object)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """A line for each photo: its name, how well its outline agrees, and what can be done with it."""
+        layout = self.layout
+        layout.operator_context = "INVOKE_DEFAULT"
+        column = layout.column(align=True)
+        for photo in listed_photos(context.object):
+            row = column.row(align=True)
+            row.label(text=photo.name, translate=False)
+            share = row.row(align=True)
+            share.alignment = "RIGHT"
+            share.label(text=f"{photo.agreement:.0%}", translate=False)
+            row.operator("image_to_3d.view_camera", text="", icon="VIEW_CAMERA").photo = photo.sha256
+            row.operator("image_to_3d.place_photo", text="", icon="FILE_REFRESH").photo = photo.sha256
+            row.operator("image_to_3d.remove_photo", text="", icon="X").photo = photo.sha256
+        layout.operator("image_to_3d.project_photo", icon="IMAGE_DATA")
+
+
+register, unregister = bpy.utils.register_classes_factory((IMAGE_TO_3D_PT_photos,))
