@@ -185,6 +185,8 @@ def test_a_failure_changes_nothing(egg, tmp_path, counts):
         bpy.ops.image_to_3d.remove_photo(photo="0" * 64)
     while egg.data.uv_layers:
         egg.data.uv_layers.remove(egg.data.uv_layers[0])
+    egg.data.update()
+    bpy.context.view_layer.update()
     with pytest.raises(RuntimeError, match="no UV map"):
         bpy.ops.image_to_3d.project_photo(filepath=str(Path(tmp_path) / "nothing.png"))
     assert counts() == before and bytes(egg["image_to_3d_code"]) == code
