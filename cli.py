@@ -43,8 +43,8 @@ from .inference.pipeline import RESOLUTION_RANGE, Settings
 from .inference.runtime import PROVIDERS, RuntimeSettings
 from .inference.surface import SurfaceSettings
 from .inference.systems import system_ids
-from .inference.views import join_views
 from .inference.view_matching import Side, Start
+from .inference.views import join_views
 from .jobs import Host, Job, JobState
 from .models import models_folder
 from .options import DEFAULT_QUALITY, PHOTO_SUFFIXES, QUALITIES, TEXTURE_SIZES
