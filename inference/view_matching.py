@@ -227,15 +227,12 @@ def match_view(
     candidates = []
     rotations = _rotations(start)
     for number, (rotation, reference) in enumerate(rotations):
-        monitor.progress(0.5 * number / len(rotations))
+        monitor.progress(number / len(rotations) / len(SIZES))
         view = problems[0].fitted(rotation, reference)
         candidates.append(replace(view, cost=problems[0].cost(view)))
-    for problem, kept, rounds, done in zip(problems[1:], KEPT, ROUNDS, (0.5, 0.8), strict=True):
+    for problem, kept, rounds in zip(problems[1:], KEPT, ROUNDS, strict=True):
         best = sorted(candidates, key=lambda view: view.cost)[:kept]
-        candidates = []
-        for view in best:
-            monitor.progress(done)
-            candidates.append(problem.solved(view, rounds, monitor))
+        candidates = [problem.solved(view, rounds, monitor) for view in best]
     camera = min(candidates, key=lambda view: view.cost).camera
     return ViewMatch(camera, agreement(subject.vertices, subject.triangles, camera, cutout, window))
 
@@ -277,6 +274,8 @@ def clustered(subject: Subject, cells: int) -> Subject:
     triangles = cell[subject.triangles]
     a, b, c = triangles.T
     triangles = triangles[(a != b) & (b != c) & (c != a)]
+    if not len(triangles):
+        return subject  # smaller than a cell
     return Subject(
         mean(subject.vertices, ones, number),
         np.unique(np.sort(triangles, axis=1), axis=0),
@@ -334,6 +333,7 @@ class _Problem:
         focal: half windows.
         deviations: (4,) of pitch, yaw and roll, and of the focal length's logarithm.
         area: pixels of the cut-out.
+        done: share of the search that is done before this size's.
     """
 
     subject: Subject
@@ -348,6 +348,7 @@ class _Problem:
     focal: float
     deviations: Floats
     area: float
+    done: float
 
     @classmethod
     def of(
@@ -382,12 +383,14 @@ class _Problem:
             focal,
             deviations,
             max(float(mask.sum()), 1.0),
+            SIZES.index(size) / len(SIZES),
         )
 
     def fitted(self, rotation: Floats, reference: Floats) -> _View:
         """The camera of a rotation whose view of the object has the cut-out's bounding box, about."""
         turned = self.subject.vertices @ rotation
-        rows, columns = np.flatnonzero((self.mask >= 0.5).any(axis=1)), np.flatnonzero((self.mask >= 0.5).any(axis=0))
+        solid = self.mask >= 0.5 * self.mask.max()  # a thin thing fills no pixel of a small picture
+        rows, columns = np.flatnonzero(solid.any(axis=1)), np.flatnonzero(solid.any(axis=0))
         lower = np.array([columns[0], rows[0]]) * (2.0 / self.size) - 1.0
         upper = np.array([columns[-1] + 1, rows[-1] + 1]) * (2.0 / self.size) - 1.0
         place = np.array([0.0, 0.0, 1.5 * self.focal])
@@ -438,7 +441,7 @@ class _Problem:
         residuals = self.residuals(view)
         best, damping = replace(view, cost=float(residuals @ residuals)), 0.01
         for _ in range(rounds):
-            monitor.progress(0.8)
+            monitor.progress(self.done)
             slopes = [self._slope(best, number, step) for number, step in enumerate(steps)]
             jacobian = np.stack(slopes, axis=1)
             normal, gradient = jacobian.T @ jacobian, jacobian.T @ residuals

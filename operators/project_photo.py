@@ -114,12 +114,12 @@ class IMAGE_TO_3D_OT_project_photo(_PhotosOperator, bpy.types.Operator):
     def _start(self, context: bpy.types.Context) -> Start:
         if self.side != VIEWPORT[0]:
             return Start.at(Side[self.side], elevation_of(context.object))
-        areas = context.screen.areas if context.screen is not None else ()
-        space = next((area.spaces.active for area in areas if area.type == "VIEW_3D"), None)
+        # After the file browser the context may be a window of its own.
+        areas = [context.area, *(area for window in context.window_manager.windows for area in window.screen.areas)]
+        space = next((area.spaces.active for area in areas if area is not None and area.type == "VIEW_3D"), None)
         if space is None:
             raise SettingsError("There is no 3D viewport.", "Choose a side.")
-        view = space.region_3d.view_matrix.inverted()
-        return Start(view_rotation(context.object, view))
+        return Start(view_rotation(context.object, space.region_3d.view_matrix.inverted()))
 
 
 class IMAGE_TO_3D_OT_place_photo(_PhotosOperator, bpy.types.Operator):

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from image_to_3d import api
 from image_to_3d.engine import ENGINE
-from image_to_3d.inference.view_matching import Side
+from image_to_3d.inference.view_matching import Side, Start
 from image_to_3d.panels.photos import IMAGE_TO_3D_PT_photos
 from image_to_3d.scene.camera import matched_camera
-from image_to_3d.scene.photos import listed_photos, photo_camera, read_camera
+from image_to_3d.scene.photos import listed_photos, photo_camera, read_camera, view_rotation
 from image_to_3d.scene.provenance import provenance_of
 from image_to_3d.scene.stored_code import load_code
 from mathutils import Matrix
@@ -185,9 +185,19 @@ def test_a_failure_changes_nothing(egg, tmp_path, counts):
         bpy.ops.image_to_3d.remove_photo(photo="0" * 64)
     while egg.data.uv_layers:
         egg.data.uv_layers.remove(egg.data.uv_layers[0])
+    egg.data.update()
+    bpy.context.view_layer.update()
     with pytest.raises(RuntimeError, match="no UV map"):
         bpy.ops.image_to_3d.project_photo(filepath=str(Path(tmp_path) / "nothing.png"))
     assert counts() == before and bytes(egg["image_to_3d_code"]) == code
+
+
+def test_a_viewports_view_is_the_objects_own():
+    turned = bpy.data.objects.new("turned", None)
+    turned.matrix_world = Matrix.Translation((5, 0, 0)) @ Matrix.Rotation(math.radians(90), 4, "Z")
+    # Looking along -X at an object that faces +X: its front.
+    view = Matrix.Rotation(math.radians(90), 4, "Z") @ Matrix.Rotation(math.radians(90), 4, "X")
+    np.testing.assert_allclose(view_rotation(turned, view), Start.at(Side.FRONT, 0.0).rotation, atol=1e-6)
 
 
 def test_only_a_reconstructed_object_takes_photos(egg):

@@ -164,6 +164,23 @@ def test_sides_are_blenders_and_turns_come_back():
     assert math.isclose(np.linalg.det(rotation_by(turn)), 1.0)
 
 
+def test_a_thing_thinner_than_a_pixel_of_the_search_is_matched():
+    def pencil(points):
+        return (np.abs(points[:, 0]) < 0.016) & (np.abs(points[:, 1]) < 0.016) & (np.abs(points[:, 2]) < 0.9)
+
+    thing, camera = subject(pencil), camera_near(Side.BACK, 0, 10, 3)
+    match = match_view(
+        thing,
+        photograph(thing, camera),
+        WINDOW,
+        Start.at(Side.BACK, 0.1),
+        FOCAL,
+        is_focal_known=True,
+        monitor=Monitor(),
+    )
+    assert match.agreement > 0.8
+
+
 def test_it_can_be_cancelled():
     class Impatient(Monitor):
         def is_cancelled(self):
