@@ -339,11 +339,7 @@ def _ink(
 ) -> _Ink:
     """Decide between interpolating and asking, and prepare."""
     extra = tuple(name for name in CONSTANTS if isinstance(getattr(appearance, name), np.ndarray))
-    look = blended(len(samples.points), [sight.look() for sight in sights])
-    difference = look.colors - 255.0 * appearance.base_color[look.points]
-    weights = look.weights * likeness(difference, look.weights) if len(sights) > 1 else look.weights
-    facing = np.maximum.reduce([sight.facing for sight in sights])
-    shift = settings.photo_strength * extended(difference, weights, samples.points, look.points, facing)
+    shift = settings.photo_strength * _shift(samples, sights, appearance)
     if _interpolates(field, samples, appearance):
         values = _channels(appearance, extra)
         values[:, :3] += shift
@@ -357,6 +353,22 @@ def _ink(
         asked,
         extra,
         settings.photo_strength,
+    )
+
+
+def _shift(samples: _Samples, sights: tuple[Sight, ...], appearance: Appearance) -> NDArray[np.float32]:
+    """(n, 3) float32, 0..255: by how much the field's colours are shifted towards the photos', everywhere."""
+    looks = [sight.look() for sight in sights]
+    differences = [look.colors - 255.0 * appearance.base_color[look.points] for look in looks]
+    weights = [looks[0].weights]
+    for look, difference in zip(looks[1:], differences[1:], strict=True):
+        weights.append(look.weights * likeness(difference, look.weights))
+    return extended(
+        np.concatenate(differences),
+        np.concatenate(weights),
+        samples.points,
+        np.concatenate([look.points for look in looks]),
+        np.maximum.reduce([sight.facing for sight in sights]),
     )
 
 
