@@ -375,13 +375,7 @@ def _ink(
 ) -> _Ink:
     """Decide between interpolating and asking, and prepare."""
     extra = tuple(name for name in CONSTANTS if isinstance(getattr(appearance, name), np.ndarray))
-    own = views[0]
-    look = blended(len(samples.points), [sight.look() for sight in own])
-    difference = look.colors - 255.0 * appearance.base_color[look.points]
-    weights = look.weights * likeness(difference, look.weights) if len(own) > 1 else look.weights
-    facing = np.maximum.reduce([sight.facing for view in views for sight in view])
-    points = samples.points if plane is None else plane.folded(samples.points)
-    shift = settings.photo_strength * extended(difference, weights, points, look.points, facing)
+    shift = settings.photo_strength * _shift(samples, views, appearance, plane)
     if _interpolates(field, samples, appearance):
         values = _channels(appearance, extra)
         values[:, :3] += shift
@@ -408,6 +402,24 @@ def _layers(
     kept = mirror_all.distances(samples.points)[samples.triangles].sum(axis=1) >= 0
     below, above = (tuple(photo.only_on(side) for photo in mirrored[0]) for side in (kept, ~kept))
     return below, own, above
+
+
+def _shift(
+    samples: _Samples, views: tuple[tuple[Sight, ...], ...], appearance: Appearance, plane: MirrorPlane | None
+) -> NDArray[np.float32]:
+    """(n, 3) float32, 0..255: by how much the field's colours are shifted towards the photos', everywhere."""
+    looks = [sight.look() for sight in views[0]]
+    differences = [look.colors - 255.0 * appearance.base_color[look.points] for look in looks]
+    weights = [looks[0].weights]
+    for look, difference in zip(looks[1:], differences[1:], strict=True):
+        weights.append(look.weights * likeness(difference, look.weights))
+    return extended(
+        np.concatenate(differences),
+        np.concatenate(weights),
+        samples.points if plane is None else plane.folded(samples.points),
+        np.concatenate([look.points for look in looks]),
+        np.maximum.reduce([sight.facing for view in views for sight in view]),
+    )
 
 
 def _painted(ink: _Ink, settings: BakeSettings, monitor: Monitor) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:

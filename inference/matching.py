@@ -54,7 +54,7 @@ def extended(
         difference: (k, 3) at the points seen.
         weights: (k,) how far it is to be believed.
         points: (n, 3) in the object frame.
-        seen: (k,) indices.
+        seen: (k,) indices; what several photos say of a point counts several times.
         facing: (n,) cosine between the normal and the direction to the camera; of several cameras, the largest.
     """
     levels = _pyramid(difference * weights[:, None], weights, points[seen])
