@@ -13,6 +13,7 @@ from .inference.code import Code
 from .inference.cutout import CutoutSettings
 from .inference.errors import OutputError
 from .inference.pipeline import Reconstruction, Settings
+from .inference.sentence import Sentence
 from .inference.surface import Surface
 from .jobs import Host, Job
 from .scene.build import Built, build, rebuild
@@ -173,7 +174,9 @@ def existing(name: str) -> bpy.types.Object:
     """The object of that name; raises ``OutputError`` if it went away while the engine worked."""
     target = bpy.data.objects.get(name)
     if target is None:
-        raise OutputError(f"'{name}' was deleted or renamed meanwhile.", "Select it and start again.")
+        raise OutputError(
+            Sentence("'{name}' was deleted or renamed meanwhile.", name=name), "Select it and start again."
+        )
     return target
 
 

@@ -19,6 +19,7 @@ from PIL import Image
 
 from .camera import Camera, Window
 from .errors import ModelError
+from .sentence import Sentence
 
 FORMAT = 1
 """Version of the byte layout; a reader refuses what it does not know."""
@@ -92,7 +93,11 @@ class Code:
                 header = json.loads(archive.read("header.json"))
                 if header["format"] != FORMAT:
                     raise ModelError(
-                        f"The stored code has format {header['format']}, this version reads format {FORMAT}.",
+                        Sentence(
+                            "The stored code has format {stored}, this version reads format {known}.",
+                            stored=header["format"],
+                            known=FORMAT,
+                        ),
                         "Update the extension.",
                     )
                 photo = np.array(Image.open(io.BytesIO(archive.read("photo.webp"))).convert("RGBA"))
@@ -113,7 +118,7 @@ class Code:
                 object.__setattr__(code, "_stored", bytes(data))  # the way into a frozen dataclass
                 return code
         except (zipfile.BadZipFile, KeyError, ValueError, TypeError, OSError, EOFError) as error:
-            raise ModelError(f"The stored code is damaged ({error}).", hint) from error
+            raise ModelError(Sentence("The stored code is damaged ({reason}).", reason=error), hint) from error
 
 
 def _write_member(archive: zipfile.ZipFile, name: str, data: bytes) -> None:

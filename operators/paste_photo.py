@@ -7,6 +7,7 @@ import bpy
 
 from ..inference.errors import PhotoError
 from ..scene.clipboard import copied_file, pasted_image
+from ..translations import error_text
 
 
 class IMAGE_TO_3D_OT_paste_photo(bpy.types.Operator):
@@ -21,7 +22,7 @@ class IMAGE_TO_3D_OT_paste_photo(bpy.types.Operator):
         try:
             image = self._paste(context)
         except PhotoError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, error_text(error))
             return {"CANCELLED"}
         context.scene.image_to_3d.photo = image
         return {"FINISHED"}

@@ -11,6 +11,7 @@ from ..inference.bake import BakeSettings
 from ..inference.code import Code
 from ..inference.errors import ModelError
 from ..inference.pipeline import Settings
+from ..inference.sentence import Sentence
 from ..inference.surface import SurfaceSettings
 from .placement import Placement
 
@@ -39,7 +40,9 @@ def load_code(target: bpy.types.Object) -> tuple[Code, Placement]:
         ModelError: it has none, or a damaged one.
     """
     if not has_code(target):
-        raise ModelError(f"'{target.name}' was not reconstructed from a photo.", "Choose an object that was.")
+        raise ModelError(
+            Sentence("'{name}' was not reconstructed from a photo.", name=target.name), "Choose an object that was."
+        )
     return Code.from_bytes(bytes(target[CODE_KEY])), Placement.from_list(list(target[PLACEMENT_KEY]))
 
 
@@ -56,8 +59,10 @@ def load_settings(target: bpy.types.Object) -> tuple[SurfaceSettings, BakeSettin
         return _known(SurfaceSettings, values.get("surface", {})), _known(BakeSettings, values.get("bake", {}))
     except (TypeError, ValueError, AttributeError) as error:
         raise ModelError(
-            f"The settings kept with '{target.name}' are damaged.",
-            f"Delete its custom property '{SETTINGS_KEY}' to start from the defaults.",
+            Sentence("The settings kept with '{name}' are damaged.", name=target.name),
+            Sentence(
+                "Delete its custom property '{settings_key}' to start from the defaults.", settings_key=SETTINGS_KEY
+            ),
         ) from error
 
 
