@@ -7,7 +7,7 @@ from ..cutout_preview import PREVIEW
 from ..engine import ENGINE
 from ..inference.sentence import Sentence
 from ..operators.cutout import preview_key
-from ..translations import iface_
+from ..translations import OWN_CONTEXT, iface_
 from .models import draw_hint
 from .text import wrap
 
@@ -21,6 +21,7 @@ class SidebarPanel:
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "Image to 3D"
+    bl_translation_context = OWN_CONTEXT
 
 
 class IMAGE_TO_3D_PT_main(SidebarPanel, bpy.types.Panel):
@@ -143,7 +144,7 @@ def _draw_summary(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     times = layout.column(align=True)
     for stage, seconds in [*summary.seconds.items(), ("Total", sum(summary.seconds.values()))]:
         row = times.row()
-        row.label(text=stage)
+        row.label(text=stage, text_ctxt=OWN_CONTEXT)
         value = row.row()
         value.alignment = "RIGHT"
         value.label(text=f"{seconds:.2f} s")
