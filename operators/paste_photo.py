@@ -6,6 +6,7 @@ import sys
 import bpy
 
 from ..inference.errors import PhotoError
+from ..options import PHOTO_SUFFIXES
 from ..scene.clipboard import copied_file, pasted_image
 from ..translations import error_text
 
@@ -32,7 +33,7 @@ class IMAGE_TO_3D_OT_paste_photo(bpy.types.Operator):
         image = pasted_image(context)
         if image is not None:
             return image
-        path = copied_file(context.window_manager.clipboard)
+        path = copied_file(context.window_manager.clipboard, PHOTO_SUFFIXES)
         if path is None:
             hint = "Copy a picture or its file, and paste again."
             if sys.platform == "linux":
