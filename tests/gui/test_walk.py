@@ -175,7 +175,7 @@ def test_the_exported_file_holds_mesh_textures_and_origin(blender, sidebar, phot
     assert "baseColorTexture" in material["pbrMetallicRoughness"]
     assert all("bufferView" in image for image in document["images"]), "textures are inside the file"
     origin = document["asset"]["extras"]["image_to_3d"]
-    assert origin["photo_name"] == photo.stem
+    assert origin["photo_name"] == photo.name
     assert len(origin["photo_sha256"]) == 64
     assert blender.state()["meshes"] == before["meshes"], "the scene stays as it was"
 
