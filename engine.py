@@ -18,6 +18,7 @@ from .background import BACKGROUND
 from .compat import exit_handlers, library_folders, module_folder
 from .inference.errors import Cancelled, ReconstructionError, WorkerError
 from .inference.monitor import Stage
+from .inference.sentence import Sentence
 from .jobs import Host, Job, JobState, Launch
 from .jobs.launch import REQUIRED_MODULES
 from .preferences import UserSettings, user_settings
@@ -186,7 +187,8 @@ def create_launch(settings: UserSettings, folder: Path) -> Launch:
     for name, found in folders.items():
         if found is None:
             raise WorkerError(
-                f"The Python package '{name}' is missing.", "Install the extension again from its zip file."
+                Sentence("The Python package '{name}' is missing.", name=name),
+                "Install the extension again from its zip file.",
             )
     search_paths = tuple(dict.fromkeys(str(found) for found in folders.values()))
     return Launch(

@@ -4,6 +4,8 @@
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty
 
+from .translations import OWN_CONTEXT
+
 METHOD_ITEMS = (
     ("QUADS", "Quads", "QuadriFlow: even quads that follow the shape; the mesh is healed by voxels first"),
     ("DECIMATE", "Decimate", "Triangles, as few as the shape allows; keeps sharp edges and thin parts best"),
@@ -37,6 +39,7 @@ RATIO_TEXTS = {"name": "Ratio", "description": "Faces of each level of detail ag
 NORMALS_TEXTS = {"name": "Normals", "description": "Bake the high-poly's shape into a normal map"}
 OCCLUSION_TEXTS = {
     "name": "Ambient Occlusion",
+    "translation_context": OWN_CONTEXT,
     "description": "Bake how open each place is; the longest step, in the high-poly's own Cycles rays",
 }
 SAMPLES_TEXTS = {"name": "Samples", "description": "Rays per texel of ambient occlusion; more give less grain"}

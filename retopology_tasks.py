@@ -14,6 +14,7 @@ from .inference.bake import BakeSettings, Maps
 from .inference.errors import OutputError, SettingsError
 from .inference.monitor import RetopologyStage, Stage
 from .inference.pipeline import Settings
+from .inference.sentence import Sentence
 from .jobs import CompositeJob, Host, Job, JobChain, JobLadder
 from .scene.background_tasks import BakeDetail, Remesh, Unwrap
 from .scene.build import all_or_nothing
@@ -21,6 +22,7 @@ from .scene.detail_bake import DetailMaps, DetailSettings
 from .scene.levels import levels_of
 from .scene.low_material import MapOptions, create_low_material
 from .scene.polygons import Polygons, read_evaluated
+from .scene.provenance import store_provenance
 from .scene.remesh import Remeshed, RemeshMethod, RemeshSettings
 from .scene.retopology import add_levels, add_low, high_in_low_frame, low_frame, symmetry_of
 from .scene.stored_code import load_code, load_mirror, load_settings
@@ -132,11 +134,21 @@ class RetopologyTask:
         add_levels(context, low, self.options.levels, self.options.level_ratio)
         self.low, self.remeshed = low.name, result
         if self._ladder.failures:
-            self.notes.append(f"{len(self._ladder.failures)} attempts failed: {self._ladder.failures[-1]}")
+            self.notes.append(
+                Sentence(
+                    "{count} attempts failed: {last}", count=len(self._ladder.failures), last=self._ladder.failures[-1]
+                )
+            )
         if result.method is not self.options.method:
             self.notes.append("No attempt made usable quads, so that the mesh was decimated to triangles.")
         if result.check.folds or result.check.open_edges:
-            self.notes.append(f"{result.check.folds} folded faces and {result.check.open_edges} open edges remain.")
+            self.notes.append(
+                Sentence(
+                    "{folds} folded faces and {open_edges} open edges remain.",
+                    folds=result.check.folds,
+                    open_edges=result.check.open_edges,
+                )
+            )
 
     def _ways(self) -> list[RemeshSettings]:
         """What was asked for, then finer and coarser healing, other seeds, without symmetry; Decimate last."""
@@ -225,7 +237,7 @@ class BakeLowPolyTask:
             np.array(frame.inverted() @ target.matrix_world)
         )
         if not len(self._low.starts):
-            raise SettingsError(f"'{target.name}' has no faces.", "Build a mesh first.")
+            raise SettingsError(Sentence("'{name}' has no faces.", name=target.name), "Build a mesh first.")
         low_frame(source)
         self._to_source = np.array(source.matrix_world.inverted() @ frame)
         self._wants_detail = source != target and (options.detail.normals or options.detail.occlusion_samples > 0)
@@ -233,7 +245,9 @@ class BakeLowPolyTask:
         overlap = uv_overlap(self._low)
         self._unwraps = options.new_uvs or overlap > MOST_OVERLAP
         if self._unwraps and self._low.uvs is not None and not options.new_uvs:
-            self.notes.append(f"{overlap:.0%} of its UVs overlap or lie outside; a new UV map was added.")
+            self.notes.append(
+                Sentence("{share:.0%} of its UVs overlap or lie outside; a new UV map was added.", share=overlap)
+            )
         self._refuse_overwriting(target)
 
     def begin(self, host: Host) -> JobChain:
@@ -265,20 +279,27 @@ class BakeLowPolyTask:
         for item in dict.fromkeys([target, *(level for level in levels_of(target) if level.data.uv_layers)]):
             item.data.materials.clear()
             item.data.materials.append(material)
+            store_provenance(item, self._code.provenance)
         if detail is not None and detail.missed > MOST_OVERLAP:
-            self.notes.append(f"{detail.missed:.0%} of the rays missed the high-poly: raise the cage's distance.")
+            self.notes.append(
+                Sentence(
+                    "{share:.0%} of the rays missed the high-poly: raise the cage's distance.", share=detail.missed
+                )
+            )
 
     def _refuse_overwriting(self, target: bpy.types.Object) -> None:
         """Nothing that the artist made goes without having been asked for."""
         materials = [slot.material.name for slot in target.material_slots if slot.material is not None]
         if materials and not self.options.replace_material:
             raise SettingsError(
-                f"'{target.name}' has a material already: {', '.join(materials)}.",
+                Sentence(
+                    "'{name}' has a material already: {materials}.", name=target.name, materials=", ".join(materials)
+                ),
                 "Allow replacing it (it stays in the file), or remove it first.",
             )
         if self._unwraps and len(target.data.loops) != len(self._low.corners) and not self.options.apply_modifiers:
             raise SettingsError(
-                f"'{target.name}' has to be unwrapped, and its modifiers change its faces.",
+                Sentence("'{name}' has to be unwrapped, and its modifiers change its faces.", name=target.name),
                 "Allow applying them, or apply them first.",
             )
 
@@ -295,10 +316,12 @@ class BakeLowPolyTask:
             target.data = bpy.data.meshes.new_from_object(target.evaluated_get(depsgraph), depsgraph=depsgraph)
             target.modifiers.clear()
         if len(target.data.loops) != len(uvs):
-            raise OutputError(f"'{self.target}' was edited meanwhile.", "Bake again.")
+            raise OutputError(Sentence("'{name}' was edited meanwhile.", name=self.target), "Bake again.")
         layer = target.data.uv_layers.new(name=NEW_UV_MAP, do_init=False)
         if layer is None:
-            raise OutputError(f"'{self.target}' has eight UV maps already.", "Remove one and bake again.")
+            raise OutputError(
+                Sentence("'{name}' has eight UV maps already.", name=self.target), "Remove one and bake again."
+            )
         layer.uv.foreach_set("vector", np.ascontiguousarray(uvs, np.float32).ravel())
         target.data.uv_layers.active = layer
         layer.active_render = True

@@ -15,6 +15,7 @@ from .inference.cutout import CutoutSettings
 from .inference.errors import ModelError, OutputError
 from .inference.monitor import PhotoStage, Stage
 from .inference.pipeline import Projected, Reconstruction, Settings
+from .inference.sentence import Sentence
 from .inference.surface import Surface
 from .inference.view_matching import Start
 from .jobs import Host, Job
@@ -290,7 +291,9 @@ def existing(name: str) -> bpy.types.Object:
     """The object of that name; raises ``OutputError`` if it went away while the engine worked."""
     target = bpy.data.objects.get(name)
     if target is None:
-        raise OutputError(f"'{name}' was deleted or renamed meanwhile.", "Select it and start again.")
+        raise OutputError(
+            Sentence("'{name}' was deleted or renamed meanwhile.", name=name), "Select it and start again."
+        )
     return target
 
 

@@ -29,6 +29,7 @@ from .monitor import Monitor
 from .padding import pad
 from .projection import FACING_NONE, Projection
 from .raster import Fragments, Gradients, batches, gradients, scan
+from .sentence import Sentence
 from .symmetry import MirroredField, MirrorPlane
 
 Floats = NDArray[np.floating[Any]]
@@ -178,9 +179,14 @@ def _samples(field: Field, mesh: UVMesh, size: int, monitor: Monitor) -> _Sample
     sound = np.isfinite(corners).all(axis=(1, 2)) & (np.ptp(corners, axis=1) <= LARGEST_SPAN).all(axis=1)
     outside = ((corners < -1e-4) | (corners > 1.0 + 1e-4)).any(axis=(1, 2)) & sound
     if not sound.all():
-        monitor.warn(f"{(~sound).sum()} triangles have damaged UVs and were not baked.")
+        monitor.warn(Sentence("{count} triangles have damaged UVs and were not baked.", count=(~sound).sum()))
     if outside.any():
-        monitor.warn(f"{outside.sum()} triangles have UVs outside the texture's square; they were wrapped into it.")
+        monitor.warn(
+            Sentence(
+                "{count} triangles have UVs outside the texture's square; they were wrapped into it.",
+                count=outside.sum(),
+            )
+        )
     corners = corners[sound] * size - 0.5
     normals = vertex_normals(mesh.vertices, mesh.triangles)
     spacing = float(np.clip(SPACING * field.detail, *SPACING_LIMITS))
@@ -445,5 +451,9 @@ def _painted(ink: _Ink, settings: BakeSettings, monitor: Monitor) -> tuple[NDArr
         executor.shutdown(wait=True, cancel_futures=True)
     twice = 1.0 - np.count_nonzero(covered) / max(painted, 1)
     if twice > OVERLAP_WORTH_A_WORD:
-        monitor.warn(f"{twice:.0%} of the UVs lie one over the other; there the last face's colours remain.")
+        monitor.warn(
+            Sentence(
+                "{share:.0%} of the UVs lie one over the other; there the last face's colours remain.", share=twice
+            )
+        )
     return texels.reshape(size, size, -1), covered.reshape(size, size)

@@ -20,6 +20,7 @@ from PIL import Image
 
 from .camera import Camera, Window
 from .errors import ModelError
+from .sentence import Sentence
 
 FORMAT = 1
 """Version of the byte layout; a reader refuses what it does not know."""
@@ -146,7 +147,11 @@ class Code:
                 header = json.loads(archive.read("header.json"))
                 if header["format"] != FORMAT:
                     raise ModelError(
-                        f"The stored code has format {header['format']}, this version reads format {FORMAT}.",
+                        Sentence(
+                            "The stored code has format {stored}, this version reads format {known}.",
+                            stored=header["format"],
+                            known=FORMAT,
+                        ),
                         "Update the extension.",
                     )
                 encoded = archive.read("photo.webp")
@@ -172,7 +177,7 @@ class Code:
                 _keep(code, "_encoded", encoded)
                 return code
         except (zipfile.BadZipFile, KeyError, ValueError, TypeError, OSError, EOFError) as error:
-            raise ModelError(f"The stored code is damaged ({error}).", hint) from error
+            raise ModelError(Sentence("The stored code is damaged ({reason}).", reason=error), hint) from error
 
 
 def _keep(value: Code | FurtherPhoto, name: str, data: bytes | None) -> None:

@@ -14,6 +14,7 @@ from .masks import keep_sizeable_parts, refine
 from .monitor import Monitor
 from .photo import Photo, load_photo
 from .runtime import Runtime
+from .sentence import Sentence
 
 NETWORK = Path(__file__).parent / "graphs" / "u2netp.onnx"
 """U^2-Net's small version (Qin et al. 2020, Apache-2.0)."""
@@ -121,14 +122,17 @@ def cut_out(photo: Photo, settings: CutoutSettings, runtime: Runtime, monitor: M
     if method is CutoutMethod.NETWORK and _edge_contact(mask) > EDGE_CONTACT_SHARE:
         monitor.warn("The object reaches the photo's edge; a photo that shows it whole gives a better result.")
     if (extent := _extent(mask)) < FEW_PIXELS:
-        monitor.warn(f"The object is only {extent} pixels large; a closer photo gives a sharper result.")
+        monitor.warn(
+            Sentence("The object is only {extent} pixels large; a closer photo gives a sharper result.", extent=extent)
+        )
     return mask
 
 
 def _resolve(photo: Photo, settings: CutoutSettings) -> CutoutMethod:
     if settings.method is CutoutMethod.ALPHA and not photo.has_alpha:
         raise CutoutError(
-            f"'{photo.name}' has no transparent background.", "Choose the cut-out method Automatic or Network."
+            Sentence("'{name}' has no transparent background.", name=photo.name),
+            "Choose the cut-out method Automatic or Network.",
         )
     if settings.method is CutoutMethod.MASK and settings.mask_path is None:
         raise CutoutError("No mask was chosen.", "Choose a mask, or another cut-out method.")
@@ -192,8 +196,15 @@ def _artists_mask(photo: Photo, path: Path | None, monitor: Monitor) -> NDArray[
     height, width = photo.pixels.shape[:2]
     if abs(grey.width * height / (grey.height * width) - 1) > ASPECT_TOLERANCE:
         raise CutoutError(
-            f"The mask '{path.name}' has another shape ({grey.width} x {grey.height}) than the photo "
-            f"({width} x {height}).",
+            Sentence(
+                "The mask '{name}' has another shape ({width} x {height}) than the photo "
+                "({photo_width} x {photo_height}).",
+                name=path.name,
+                width=grey.width,
+                height=grey.height,
+                photo_width=width,
+                photo_height=height,
+            ),
             "Make the mask in the photo's own size.",
         )
     if grey.size != (width, height):
@@ -206,10 +217,10 @@ def _check(mask: NDArray[np.float32], method: CutoutMethod, name: str) -> None:
     share = float(np.mean(mask >= OBJECT_LEVEL))
     if share < MIN_OBJECT_SHARE:
         message, hint = _EMPTY[method]
-        raise CutoutError(message.format(name=name), hint)
+        raise CutoutError(Sentence(message, name=name), hint)
     if share > MAX_OBJECT_SHARE and method in _FULL:
         message, hint = _FULL[method]
-        raise CutoutError(message.format(name=name), hint)
+        raise CutoutError(Sentence(message, name=name), hint)
 
 
 def _edge_contact(mask: NDArray[np.float32]) -> float:

@@ -15,6 +15,7 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 
 from .errors import PhotoError
 from .monitor import Monitor
+from .sentence import Sentence
 
 MAX_PIXELS = 128_000_000
 """Larger files are refused from their header: decoding needs 4 bytes a pixel, so this bounds it to half a gigabyte.
@@ -97,11 +98,12 @@ def load_photo(path: Path, monitor: Monitor) -> Photo:
             raise _too_large(path) from error
         except UnidentifiedImageError as error:
             raise PhotoError(
-                f"'{path.name}' is not a photo that can be read.", "Choose a PNG, JPEG, WebP or TIFF file."
+                Sentence("'{name}' is not a photo that can be read.", name=path.name),
+                "Choose a PNG, JPEG, WebP or TIFF file.",
             ) from error
         except _DECODE_ERRORS as error:
             raise PhotoError(
-                f"'{path.name}' is damaged or incomplete ({error}).",
+                Sentence("'{name}' is damaged or incomplete ({reason}).", name=path.name, reason=error),
                 "Export or copy the photo again, for example as PNG.",
             ) from error
     colour.putalpha(alpha)
@@ -118,25 +120,30 @@ def _open(path: Path) -> io.BufferedReader:
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
-            raise PhotoError(f"'{path}' is a folder.", "Choose a photo inside it.")
+            raise PhotoError(Sentence("'{path}' is a folder.", path=path), "Choose a photo inside it.")
         if not stat.S_ISREG(status.st_mode):
-            raise PhotoError(f"'{path}' is not a file.", again)
+            raise PhotoError(Sentence("'{path}' is not a file.", path=path), again)
         if status.st_size == 0:
-            raise PhotoError(f"'{path.name}' is empty (0 bytes).", "Export or copy the photo again.")
+            raise PhotoError(
+                Sentence("'{name}' is empty (0 bytes).", name=path.name), "Export or copy the photo again."
+            )
         return path.open("rb")
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise PhotoError(f"There is no file '{path}'.", again) from error
+        raise PhotoError(Sentence("There is no file '{path}'.", path=path), again) from error
     except (OSError, ValueError) as error:  # ValueError: a path with a null character
         reason = getattr(error, "strerror", None) or error
         raise PhotoError(
-            f"'{path}' cannot be opened ({reason}).", "Check that you may read the file and its folder."
+            Sentence("'{path}' cannot be opened ({reason}).", path=path, reason=reason),
+            "Check that you may read the file and its folder.",
         ) from error
 
 
 def _too_large(path: Path) -> PhotoError:
     return PhotoError(
-        f"'{path.name}' has more than {MAX_PIXELS // 1_000_000} million pixels.",
-        f"Scale it down, {MAX_SIDE} pixels along the longest side are enough.",
+        Sentence(
+            "'{name}' has more than {megapixels} million pixels.", name=path.name, megapixels=MAX_PIXELS // 1_000_000
+        ),
+        Sentence("Scale it down, {side} pixels along the longest side are enough.", side=MAX_SIDE),
     )
 
 
@@ -147,8 +154,10 @@ def _check_size(image: Image.Image, path: Path) -> None:
         raise _too_large(path)
     if min(width, height) < MIN_SIDE:
         raise PhotoError(
-            f"'{path.name}' is only {width} x {height} pixels.",
-            f"Use a photo of at least {MIN_SIDE} pixels along each side; 500 or more give a good result.",
+            Sentence("'{name}' is only {width} x {height} pixels.", name=path.name, width=width, height=height),
+            Sentence(
+                "Use a photo of at least {side} pixels along each side; 500 or more give a good result.", side=MIN_SIDE
+            ),
         )
 
 
@@ -156,7 +165,7 @@ def _warn_of_more_pictures(image: Image.Image, path: Path, monitor: Monitor) -> 
     """Say that only the first picture is used. A phone's JPEG (MPO) carries previews and depth, not more photos."""
     count = getattr(image, "n_frames", 1)
     if count > 1 and image.format != "MPO":
-        monitor.warn(f"'{path.name}' holds {count} pictures; the first one is used.")
+        monitor.warn(Sentence("'{name}' holds {count} pictures; the first one is used.", name=path.name, count=count))
 
 
 def _decode(image: Image.Image, path: Path, monitor: Monitor) -> tuple[Image.Image, Image.Image]:
@@ -179,7 +188,9 @@ def _to_eight_bits(image: Image.Image, path: Path) -> Image.Image:
     """Any of Pillow's modes to L, LA, RGB, RGBA, CMYK or LAB, transparency as an alpha channel."""
     mode = image.mode
     if mode == "F" or (mode == "I" and image.format != "PNG"):
-        raise PhotoError(f"'{path.name}' stores 32 bits per channel.", "Save it with 8 or 16 bits per channel.")
+        raise PhotoError(
+            Sentence("'{name}' stores 32 bits per channel.", name=path.name), "Save it with 8 or 16 bits per channel."
+        )
     if mode == "I" or mode.startswith("I;16"):
         return _from_sixteen_bits(image)
     if mode in ("1", "L", "RGB", "P") and "transparency" in image.info:
@@ -225,7 +236,11 @@ def _to_srgb(colour: Image.Image, profile: bytes | None, path: Path, monitor: Mo
             if converted is not None:
                 return converted
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        monitor.warn(f"The colour profile of '{path.name}' cannot be used; its colours may look slightly off.")
+        monitor.warn(
+            Sentence(
+                "The colour profile of '{name}' cannot be used; its colours may look slightly off.", name=path.name
+            )
+        )
     return colour.convert("RGB")
 
 
@@ -238,5 +253,5 @@ def _read_exif(image: Image.Image, path: Path, monitor: Monitor) -> tuple[int, f
         # EXIF 2.32: 0 means unknown. Beyond 1 m no real lens is meant.
         return orientation, focal if 1 <= focal <= 1000 else None
     except _DECODE_ERRORS:
-        monitor.warn(f"The metadata of '{path.name}' is damaged; the photo may lie on its side.")
+        monitor.warn(Sentence("The metadata of '{name}' is damaged; the photo may lie on its side.", name=path.name))
         return 1, None

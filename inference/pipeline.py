@@ -22,6 +22,7 @@ from .framing import frame
 from .monitor import Monitor, PhotoStage, Stage
 from .photo import Photo, load_photo
 from .runtime import Runtime
+from .sentence import Sentence
 from .surface import Surface, SurfaceSettings, extract_surface
 from .symmetry import MirrorPlane
 from .symmetry_search import MirrorChoice, choose_plane
@@ -68,8 +69,8 @@ class Settings:
     def __post_init__(self) -> None:
         if self.system not in system_ids():
             raise SettingsError(
-                f"There is no reconstruction system called '{self.system}'.",
-                f"Choose one of: {', '.join(system_ids())}.",
+                Sentence("There is no reconstruction system called '{system}'.", system=self.system),
+                Sentence("Choose one of: {system_ids}.", system_ids=", ".join(system_ids())),
             )
         _check_range("resolution", self.surface.resolution, *RESOLUTION_RANGE)
         _check_range("texture size", self.bake.texture_size, *TEXTURE_SIZE_RANGE)
@@ -348,7 +349,10 @@ def _warn_of_disagreement(photo: FurtherPhoto, monitor: Monitor) -> None:
 
 def _check_range(name: str, value: float, lowest: float, highest: float) -> None:
     if not lowest <= value <= highest:
-        raise SettingsError(f"The {name} is {value}.", f"Choose a value from {lowest} to {highest}.")
+        raise SettingsError(
+            Sentence("The {name} is {value}.", name=Sentence(name), value=value),
+            Sentence("Choose a value from {lowest} to {highest}.", lowest=lowest, highest=highest),
+        )
 
 
 def _triangulated(surface: Surface, uvs: NDArray[np.float32]) -> UVMesh:

@@ -44,8 +44,9 @@ from numpy.typing import NDArray
 
 from .code import Code
 from .errors import OutputError, WorkerError
+from .sentence import Sentence
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Version of all of the above; both sides must have the same."""
 
 MESSAGES_FILE = "messages.jsonl"
@@ -58,7 +59,7 @@ EXIT_NO_SPACE = 74
 """The worker could not even write a message (the number is ``EX_IOERR`` of ``sysexits.h``)."""
 
 Tree = Any
-"""What ``json`` reads and writes; an array is ``{"array": name}``."""
+"""What ``json`` reads and writes; an array is ``{"array": name}``, a sentence its template and values."""
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -82,6 +83,8 @@ def pack(value: Any) -> tuple[Tree, Arrays]:
 def _pack(value: Any, arrays: Arrays) -> Tree:
     if isinstance(value, Enum):
         return value.value
+    if isinstance(value, Sentence):
+        return {"template": value.template, "values": _pack(value.values, arrays)}
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, Path):
@@ -122,6 +125,12 @@ def _unpack(expected: Any, tree: Tree, arrays: Arrays) -> Any:
         return _unpack(_member(arguments, tree), tree, arrays)
     if origin is Any or origin is types.NoneType:
         return tree
+    if origin is str and isinstance(tree, dict):
+        values = tree["values"].items()
+        return Sentence(
+            tree["template"],
+            **{name: _unpack(str, value, arrays) if isinstance(value, dict) else value for name, value in values},
+        )
     if origin is np.ndarray:
         return arrays[tree["array"]]
     if origin is Code:
@@ -196,7 +205,11 @@ def load(expected: Any, tree: Tree, path: Path) -> Any:
 def no_space(folder: Path, error: OSError) -> OutputError:
     """The failure to write into the temporary folder, in words."""
     return OutputError(
-        f"Intermediate results cannot be written to '{folder}' ({error.strerror or error}).",
+        Sentence(
+            "Intermediate results cannot be written to '{folder}' ({reason}).",
+            folder=folder,
+            reason=error.strerror or error,
+        ),
         "Free some disk space or choose another temporary folder in Blender's preferences (File Paths).",
     )
 
@@ -204,6 +217,6 @@ def no_space(folder: Path, error: OSError) -> OutputError:
 def nonsense(what: str) -> WorkerError:
     """The other side does not keep to the protocol."""
     return WorkerError(
-        f"The worker process answered something that cannot be read ({what}).",
+        Sentence("The worker process answered something that cannot be read ({what}).", what=what),
         "Try again; if it happens again, restart Blender and reinstall the extension.",
     )

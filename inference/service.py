@@ -25,6 +25,7 @@ import numpy as np
 from . import errors, protocol
 from .errors import Cancelled, ReconstructionError
 from .monitor import Monitor
+from .sentence import Sentence
 
 if TYPE_CHECKING:
     from .runtime import Runtime
@@ -154,7 +155,7 @@ class WorkerMonitor(Monitor):
 
     def on_warning(self, sentence: str) -> None:
         """Send it."""
-        self._channel.send("warning", job=self._job, sentence=sentence)
+        self._channel.send("warning", job=self._job, sentence=protocol.pack(sentence)[0])
 
     def is_cancelled(self) -> bool:
         """Whether the host has cancelled this job."""
@@ -203,7 +204,7 @@ def _run_job(
     except Cancelled:
         channel.send("cancelled", job=job)
     except Exception as error:  # noqa: BLE001 - the host tells the artist, with the traceback in the diagnostics
-        channel.send("error", job=job, **_describe(error, f"'{monitor.doing}' failed"))
+        channel.send("error", job=job, **_describe(error, Sentence("'{stage}' failed", stage=Sentence(monitor.doing))))
         if _is_out_of_memory(error):
             channel.leave(protocol.EXIT_QUIET)  # the surest way to give everything back
     else:
@@ -215,20 +216,20 @@ def _describe(error: Exception, doing: str) -> Message:
     told: ReconstructionError
     if _is_out_of_memory(error):
         told = errors.WorkerError(
-            f"{doing}: the memory ran out.",
+            Sentence("{doing}: the memory ran out.", doing=doing),
             "Choose a lower quality or resolution, or close other programs, and try again.",
         )
     elif isinstance(error, ReconstructionError):
         told = error
     else:
         told = errors.WorkerError(
-            f"{doing} ({type(error).__name__}: {error}).",
+            Sentence("{doing} ({kind}: {reason}).", doing=doing, kind=type(error).__name__, reason=error),
             "Copy the diagnostics from the extension's preferences and report them.",
         )
     return {
         "class": type(told).__name__,
-        "message": told.message,
-        "hint": told.hint,
+        "message": protocol.pack(told.message)[0],
+        "hint": protocol.pack(told.hint)[0],
         "traceback": "".join(traceback.format_exception(error)),
     }
 

@@ -21,6 +21,7 @@ from .lattice import (
     sample_densely,
 )
 from .monitor import Monitor, QuietMonitor
+from .sentence import Sentence
 from .shaping import ShapedField, smooth
 from .symmetry import MirroredField, MirrorPlane, keep_half, with_mirror_image
 
@@ -130,8 +131,8 @@ def extract_surface(
     """
     if not MIN_RESOLUTION <= settings.resolution <= MAX_RESOLUTION:
         raise SurfaceError(
-            f"The resolution {settings.resolution} is out of range.",
-            f"Choose {MIN_RESOLUTION} to {MAX_RESOLUTION}.",
+            Sentence("The resolution {resolution} is out of range.", resolution=settings.resolution),
+            Sentence("Choose a value from {lowest} to {highest}.", lowest=MIN_RESOLUTION, highest=MAX_RESOLUTION),
         )
     field, evaluations = _shaped(field, settings, monitor, plane)
     if settings.target_faces is None:
@@ -233,7 +234,7 @@ def _mesh(lattice: Lattice) -> tuple[Vertices, Faces]:
         import openvdb
     except ImportError as error:
         raise ModelError(
-            f"Blender's OpenVDB module cannot be loaded ({error}).",
+            Sentence("Blender's OpenVDB module cannot be loaded ({reason}).", reason=error),
             "Install Blender from blender.org, version 4.5 or later.",
         ) from error
     # OpenVDB has the inside below the iso level.

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from ..inference.errors import ReconstructionError
+from ..inference.sentence import Sentence
 from .job import WAIT_SECONDS, Job, JobState
 
 ResultT = TypeVar("ResultT")
@@ -172,7 +173,7 @@ class JobLadder(CompositeJob[ResultT]):
         elif ended.error is not None:
             self.failures.append(ended.error.message)
         else:
-            self.failures.append(f"It took longer than {self._seconds:.0f} seconds.")
+            self.failures.append(Sentence("It took longer than {seconds:.0f} seconds.", seconds=self._seconds))
         remaining = len(self._ways) - self.attempts
         if self._best is not None and (self._best[0] <= 0.0 or remaining <= 1):
             self.succeed(self._best[1])

@@ -22,6 +22,7 @@ from typing import Generic, TypeVar
 
 from ..inference import errors, protocol
 from ..inference.errors import OutputError, ReconstructionError, WorkerError
+from ..inference.sentence import Sentence
 from ..inference.tasks import Task
 from .worker_process import Message, WorkerGoneError, WorkerProcess
 
@@ -166,12 +167,16 @@ class Job(Generic[ResultT]):
         elif kind == "progress":
             self.stage, self.fraction = str(message["stage"]), float(message["fraction"])
         elif kind == "warning":
-            self.warnings.append(str(message["sentence"]))
+            self.warnings.append(protocol.unpack(str, message["sentence"], {}))
 
     def _greet(self, message: Message) -> None:
         if message["protocol"] != protocol.PROTOCOL:
             raise WorkerError(
-                f"The worker speaks protocol {message['protocol']}, Blender's side protocol {protocol.PROTOCOL}.",
+                Sentence(
+                    "The worker speaks protocol {theirs}, Blender's side protocol {ours}.",
+                    theirs=message["protocol"],
+                    ours=protocol.PROTOCOL,
+                ),
                 "The extension was updated while Blender was running: restart Blender.",
             )
         self._worker.hello = message
@@ -218,7 +223,8 @@ class Job(Generic[ResultT]):
     def _error_from(self, message: Message) -> ReconstructionError:
         """The worker's foreseen failure as the same class here."""
         known = {kind.__name__: kind for kind in ReconstructionError.__subclasses__()}
-        return known.get(message["class"], errors.WorkerError)(str(message["message"]), str(message["hint"]))
+        sentence, hint = (protocol.unpack(str, message[name], {}) for name in ("message", "hint"))
+        return known.get(message["class"], errors.WorkerError)(sentence, hint)
 
     def _diagnose(self, reason: str) -> str:
         hello = {key: value for key, value in self._worker.hello.items() if key != "type"}

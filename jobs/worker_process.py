@@ -18,6 +18,7 @@ from typing import Any
 
 from ..inference import protocol
 from ..inference.errors import OutputError, ReconstructionError, WorkerError
+from ..inference.sentence import Sentence
 from .launch import Launch
 
 WORKER_FILE = Path(protocol.__file__).with_name("worker.py")
@@ -68,7 +69,11 @@ class WorkerProcess:
         except OSError as error:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise WorkerError(
-                f"The worker process cannot be started with '{launch.python}' ({error.strerror or error}).",
+                Sentence(
+                    "The worker process cannot be started with '{python}' ({reason}).",
+                    python=launch.python,
+                    reason=error.strerror or error,
+                ),
                 "Restart Blender; if it happens again, reinstall Blender and the extension.",
             ) from error
         self._offset = 0
@@ -158,17 +163,23 @@ class WorkerProcess:
     def explain_end(self, stage: str) -> ReconstructionError:
         """Why the process ended without being asked to, told to an artist."""
         code = self.exit_code
-        during = f"during '{stage}'"
+        during = Sentence(stage)
         memory = "Most often the memory ran out: choose a lower quality or resolution, or close other programs."
         if code == protocol.EXIT_NO_SPACE:
             return OutputError(
-                f"The worker process could not write to '{self.folder}' {during}.",
+                Sentence(
+                    "The worker process could not write to '{folder}' during '{stage}'.",
+                    folder=self.folder,
+                    stage=during,
+                ),
                 "Free some disk space or choose another temporary folder in Blender's preferences (File Paths).",
             )
         if code is not None and (code == -9 or code & 0xFFFFFFFF in WINDOWS_OUT_OF_MEMORY):
-            return WorkerError(f"The worker process was ended by the system {during}.", memory)
+            return WorkerError(
+                Sentence("The worker process was ended by the system during '{stage}'.", stage=during), memory
+            )
         return WorkerError(
-            f"The worker process crashed {during} ({_exit_name(code)}).",
+            Sentence("The worker process crashed during '{stage}' ({code}).", stage=during, code=_exit_name(code)),
             "Try again; if it happens again, copy the diagnostics from the extension's preferences and report them.",
         )
 

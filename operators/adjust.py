@@ -9,6 +9,7 @@ from bpy.props import BoolProperty, FloatProperty, IntProperty, StringProperty
 from ..adjustments import ADJUSTMENTS, BAKE_NAMES, SURFACE_NAMES, adjusted_settings
 from ..inference.errors import Cancelled, ModelError, ReconstructionError
 from ..inference.pipeline import RESOLUTION_RANGE, TEXTURE_SIZE_RANGE
+from ..inference.sentence import Sentence
 from ..properties import (
     BASE_CUT_TEXTS,
     FLOATER_TEXTS,
@@ -23,6 +24,7 @@ from ..properties import (
 from ..scene.preview import end_previews
 from ..scene.stored_code import has_code, load_code
 from ..tasks import AdjustTask
+from ..translations import rpt_, tip_
 from .task_operator import TaskOperator
 
 
@@ -60,7 +62,7 @@ class IMAGE_TO_3D_OT_adjust(TaskOperator, bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         """Grey in edit mode, and says so."""
         if context.mode != "OBJECT":
-            cls.poll_message_set("Leave Edit Mode first: the mesh will be exchanged")
+            cls.poll_message_set(tip_("Leave Edit Mode first: the mesh will be exchanged"))
             return False
         return super().poll(context)
 
@@ -69,7 +71,7 @@ class IMAGE_TO_3D_OT_adjust(TaskOperator, bpy.types.Operator):
         target = bpy.data.objects.get(self.target) if self.target else context.object
         if target is None or not has_code(target):
             raise ModelError(
-                f"'{target.name if target else self.target}' was not reconstructed from a photo.",
+                Sentence("'{name}' was not reconstructed from a photo.", name=target.name if target else self.target),
                 "Select an object that was.",
             )
         code, _placement = load_code(target)
@@ -81,9 +83,19 @@ class IMAGE_TO_3D_OT_adjust(TaskOperator, bpy.types.Operator):
         """One line."""
         ADJUSTMENTS.forget(bpy.data.objects[task.target])
         for warning in task.result.warnings:
-            self.report({"WARNING"}, warning)
+            self.report({"WARNING"}, rpt_(warning))
         seconds = sum(task.result.seconds.values())
-        self.report({"INFO"}, f"Adjusted '{task.target}': {len(task.result.surface.faces):,} faces in {seconds:.1f} s")
+        self.report(
+            {"INFO"},
+            rpt_(
+                Sentence(
+                    "Adjusted '{name}': {faces:,} faces in {seconds:.1f} s",
+                    name=task.target,
+                    faces=len(task.result.surface.faces),
+                    seconds=seconds,
+                )
+            ),
+        )
 
     def _given(self) -> dict[str, Any]:
         names = [name for name in (*SURFACE_NAMES, *BAKE_NAMES) if self.properties.is_property_set(name)]

@@ -4,6 +4,7 @@
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty
 
+from ..inference.sentence import Sentence
 from ..retopology_properties import (
     FACES_TEXTS,
     LEVELS_TEXTS,
@@ -17,8 +18,17 @@ from ..retopology_properties import (
 from ..retopology_tasks import RetopologyOptions, RetopologyTask
 from ..scene.remesh import RemeshMethod
 from ..scene.retopology import add_levels
+from ..translations import rpt_, tip_
 from .task_operator import TaskOperator
 
+RESULT = (
+    "'{name}': {faces:,} faces, {quads:.0%} quads, {poles:,} poles; "
+    "{mean:.2%} from the high-poly in the mean, {largest:.1%} at most"
+)
+MIRRORED_RESULT = (
+    "'{name}': {faces:,} faces, {quads:.0%} quads, {poles:,} poles, mirrored; "
+    "{mean:.2%} from the high-poly in the mean, {largest:.1%} at most"
+)
 SIDEBAR_NAMES = ("method", "faces", "use_symmetry", "tolerance", "keep_sharp", "levels", "level_ratio")
 
 
@@ -42,7 +52,7 @@ class IMAGE_TO_3D_OT_auto_retopology(TaskOperator, bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         """Grey without a mesh in Object Mode, and says so."""
         if context.mode != "OBJECT" or context.object is None or context.object.type != "MESH":
-            cls.poll_message_set("Select the high-poly mesh in Object Mode")
+            cls.poll_message_set(tip_("Select the high-poly mesh in Object Mode"))
             return False
         return super().poll(context)
 
@@ -70,14 +80,19 @@ class IMAGE_TO_3D_OT_auto_retopology(TaskOperator, bpy.types.Operator):
     def report_done(self, _context: bpy.types.Context, task: RetopologyTask) -> None:
         """What was made, and what could be better."""
         for note in task.notes:
-            self.report({"WARNING"}, note)
+            self.report({"WARNING"}, rpt_(note))
         check = task.remeshed.check
-        mirrored = ", mirrored" if task.symmetry is not None else ""
-        self.report(
-            {"INFO"},
-            f"'{task.low}': {check.faces:,} faces, {check.quads:.0%} quads, {check.poles:,} poles{mirrored}; "
-            f"{check.mean_distance:.2%} from the high-poly in the mean, {check.largest_distance:.1%} at most",
+        template = MIRRORED_RESULT if task.symmetry is not None else RESULT
+        told = Sentence(
+            template,
+            name=task.low,
+            faces=check.faces,
+            quads=check.quads,
+            poles=check.poles,
+            mean=check.mean_distance,
+            largest=check.largest_distance,
         )
+        self.report({"INFO"}, rpt_(told))
 
 
 class IMAGE_TO_3D_OT_add_levels(bpy.types.Operator):
@@ -95,7 +110,7 @@ class IMAGE_TO_3D_OT_add_levels(bpy.types.Operator):
         """Grey without a mesh with faces in Object Mode, and says so."""
         target = context.object
         if context.mode != "OBJECT" or target is None or target.type != "MESH" or not target.data.polygons:
-            cls.poll_message_set("Select a mesh with faces in Object Mode")
+            cls.poll_message_set(tip_("Select a mesh with faces in Object Mode"))
             return False
         return True
 
@@ -103,7 +118,7 @@ class IMAGE_TO_3D_OT_add_levels(bpy.types.Operator):
         """Add and name them."""
         made = add_levels(context, context.object, self.levels, self.level_ratio)
         counts = ", ".join(f"'{item.name}' {len(item.data.polygons):,}" for item in made)
-        self.report({"INFO"}, f"Added {counts} faces; they are hidden in the viewport")
+        self.report({"INFO"}, rpt_(Sentence("Added {counts} faces; they are hidden in the viewport", counts=counts)))
         return {"FINISHED"}
 
 

@@ -5,6 +5,7 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty
 
 from ..inference.errors import SettingsError
+from ..inference.sentence import Sentence
 from ..options import TEXTURE_SIZES
 from ..properties import PHOTO_STRENGTH_TEXTS, TEXTURE_SIZE_TEXTS
 from ..retopology_properties import (
@@ -27,6 +28,7 @@ from ..scene.detail_bake import DetailSettings
 from ..scene.low_material import MapOptions
 from ..scene.retopology import high_of
 from ..scene.stored_code import has_code
+from ..translations import iface_, rpt_, tip_
 from .task_operator import TaskOperator, runs_in_window
 
 SIDEBAR_NAMES = ("normals", "occlusion", "occlusion_samples", "cage", "margin", "green", "bits", "pack_orm")
@@ -62,11 +64,11 @@ class IMAGE_TO_3D_OT_bake(TaskOperator, bpy.types.Operator):
         """Grey without a mesh and an object to bake from, and says what is missing."""
         target = context.object
         if context.mode != "OBJECT" or target is None or target.type != "MESH":
-            cls.poll_message_set("The active object is no mesh in Object Mode. Select the low-poly mesh")
+            cls.poll_message_set(tip_("The active object is no mesh in Object Mode. Select the low-poly mesh"))
             return False
         if find_source(context) is None:
             cls.poll_message_set(
-                "No selected object was reconstructed from a photo. Select it, then the mesh to bake to"
+                tip_("No selected object was reconstructed from a photo. Select it, then the mesh to bake to")
             )
             return False
         return super().poll(context)
@@ -91,7 +93,8 @@ class IMAGE_TO_3D_OT_bake(TaskOperator, bpy.types.Operator):
         """The questions."""
         column = self.layout.column()
         if _materials(context.object):
-            column.label(text=f"The mesh has a material: {', '.join(_materials(context.object))}", icon="MATERIAL")
+            told = Sentence("The mesh has a material: {names}", names=", ".join(_materials(context.object)))
+            column.label(text=iface_(told), icon="MATERIAL", translate=False)
             column.prop(self, "replace_material")
         if context.object.modifiers:
             column.label(text="Modifiers must be applied if the mesh has to be unwrapped", icon="MODIFIER")
@@ -131,8 +134,8 @@ class IMAGE_TO_3D_OT_bake(TaskOperator, bpy.types.Operator):
     def report_done(self, _context: bpy.types.Context, task: BakeLowPolyTask) -> None:
         """One line, and what went otherwise than asked."""
         for note in task.notes:
-            self.report({"WARNING"}, note)
-        self.report({"INFO"}, f"Baked to '{task.target}'")
+            self.report({"WARNING"}, rpt_(note))
+        self.report({"INFO"}, rpt_(Sentence("Baked to '{name}'", name=task.target)))
 
     def _has_question(self, context: bpy.types.Context) -> bool:
         asks_material = bool(_materials(context.object)) and not self.properties.is_property_set("replace_material")

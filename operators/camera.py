@@ -7,6 +7,7 @@ from bpy.props import StringProperty
 from ..scene.camera import match_render, matched_camera
 from ..scene.photos import photo_camera
 from ..scene.stored_code import has_code, load_code
+from ..translations import tip_
 
 
 class IMAGE_TO_3D_OT_view_camera(bpy.types.Operator):
@@ -26,7 +27,9 @@ class IMAGE_TO_3D_OT_view_camera(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         """Grey unless the active object was reconstructed and still has its camera."""
         if not has_code(context.object) or matched_camera(context.object) is None:
-            cls.poll_message_set("The active object has no camera matched to a photo. Select a reconstructed object")
+            cls.poll_message_set(
+                tip_("The active object has no camera matched to a photo. Select a reconstructed object")
+            )
             return False
         return True
 

@@ -4,6 +4,7 @@
 import bpy
 
 from ..engine import ENGINE
+from ..translations import tip_
 
 
 class IMAGE_TO_3D_OT_cancel(bpy.types.Operator):
@@ -17,7 +18,7 @@ class IMAGE_TO_3D_OT_cancel(bpy.types.Operator):
     def poll(cls, _context: bpy.types.Context) -> bool:
         """Grey while there is nothing to cancel."""
         if not ENGINE.is_busy:
-            cls.poll_message_set("No reconstruction is in progress")
+            cls.poll_message_set(tip_("No reconstruction is in progress"))
             return False
         return True
 

@@ -11,6 +11,7 @@ from ..inference.cutout import CutoutMethod, CutoutSettings
 from ..inference.errors import PhotoError, ReconstructionError
 from ..inference.framing import whole_mask
 from ..inference.pipeline import Settings
+from ..inference.sentence import Sentence
 from ..inference.symmetry_search import MirrorChoice
 from ..properties import system_items
 from ..scene.camera import matched_camera
@@ -18,6 +19,7 @@ from ..scene.compare import keep, line_up
 from ..scene.cutout_image import write_grey
 from ..scene.stored_code import has_code, load_code, load_mirror, load_settings
 from ..tasks import ReconstructAgainTask
+from ..translations import error_text, rpt_, tip_
 from .photo_file import photo_file
 from .task_operator import TaskOperator
 
@@ -29,7 +31,7 @@ class _ResultOperator:
     def poll(cls, context: bpy.types.Context) -> bool:
         """Grey without one, and says so."""
         if not has_code(context.object) or context.mode != "OBJECT":
-            cls.poll_message_set("Select an object that was reconstructed from a photo, in Object Mode")
+            cls.poll_message_set(tip_("Select an object that was reconstructed from a photo, in Object Mode"))
             return False
         return True
 
@@ -77,7 +79,16 @@ class IMAGE_TO_3D_OT_reconstruct_again(_ResultOperator, TaskOperator, bpy.types.
         """Stand the results side by side."""
         ENGINE.summary = task.summary
         results = line_up(bpy.data.objects[task.summary.object])
-        self.report({"INFO"}, f"Reconstructed '{task.summary.object}': now {len(results)} results of this photo")
+        self.report(
+            {"INFO"},
+            rpt_(
+                Sentence(
+                    "Reconstructed '{name}': now {count} results of this photo",
+                    name=task.summary.object,
+                    count=len(results),
+                )
+            ),
+        )
 
 
 class IMAGE_TO_3D_OT_line_up(_ResultOperator, bpy.types.Operator):
@@ -92,7 +103,7 @@ class IMAGE_TO_3D_OT_line_up(_ResultOperator, bpy.types.Operator):
         try:
             line_up(context.object)
         except ReconstructionError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, error_text(error))
             return {"CANCELLED"}
         return {"FINISHED"}
 
@@ -107,7 +118,10 @@ class IMAGE_TO_3D_OT_keep(_ResultOperator, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Do it."""
         count = keep(context.object)
-        self.report({"INFO"}, f"Kept '{context.object.name}', deleted {count} other results")
+        self.report(
+            {"INFO"},
+            rpt_(Sentence("Kept '{name}', deleted {count} other results", name=context.object.name, count=count)),
+        )
         return {"FINISHED"}
 
 
@@ -117,7 +131,7 @@ def _photo_of(target: bpy.types.Object) -> Path:
     image = backgrounds[0].image if backgrounds else None
     if image is None:
         raise PhotoError(
-            f"The photo of '{target.name}' is not in this file any more.",
+            Sentence("The photo of '{name}' is not in this file any more.", name=target.name),
             "Choose it in the sidebar and reconstruct it.",
         )
     return photo_file(image)

@@ -6,6 +6,7 @@ import bpy
 from ..cutout_preview import PREVIEW, PreviewKey
 from ..properties import ImageTo3DSettings
 from ..tasks import PreviewTask
+from ..translations import tip_
 from .arguments import scene_cutout_settings
 from .photo_file import photo_file
 from .task_operator import TaskOperator
@@ -22,7 +23,7 @@ class IMAGE_TO_3D_OT_preview_cutout(TaskOperator, bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         """Grey without a photo, and says so."""
         if context.scene.image_to_3d.photo is None:
-            cls.poll_message_set("No photo is chosen. Open one above")
+            cls.poll_message_set(tip_("No photo is chosen. Open one above"))
             return False
         return super().poll(context)
 

@@ -11,6 +11,7 @@ from ..inference.cutout import CutoutMethod, CutoutSettings
 from ..inference.errors import CutoutError
 from ..scene.cutout_image import create_cutout_image, feather, find_cutout_image, invert, is_cutout_image
 from ..tasks import CutOutTask
+from ..translations import iface_, rpt_, tip_
 from .arguments import scene_cutout_settings
 from .photo_file import photo_file
 from .task_operator import TaskOperator
@@ -41,7 +42,7 @@ class IMAGE_TO_3D_OT_edit_cutout(TaskOperator, bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         """Grey without a photo, and says so."""
         if context.scene.image_to_3d.photo is None:
-            cls.poll_message_set("No photo is chosen. Open one above")
+            cls.poll_message_set(tip_("No photo is chosen. Open one above"))
             return False
         return super().poll(context)
 
@@ -63,7 +64,7 @@ class IMAGE_TO_3D_OT_edit_cutout(TaskOperator, bpy.types.Operator):
         image = create_cutout_image(settings.photo, task.pixels)
         settings.cutout = "EDITED"
         show_in_image_editor(context, image)
-        self.report({"INFO"}, "Paint with the brush; red is cut away. Reconstruct uses the cut-out as it is")
+        self.report({"INFO"}, rpt_("Paint with the brush; red is cut away. Reconstruct uses the cut-out as it is"))
 
 
 class _CutoutImageOperator:
@@ -75,7 +76,7 @@ class _CutoutImageOperator:
     def poll(cls, context: bpy.types.Context) -> bool:
         """Grey without an edited cut-out, and says so."""
         if shown_cutout(context) is None:
-            cls.poll_message_set("There is no edited cut-out. Press Edit Cut-Out in the 3D viewport's sidebar")
+            cls.poll_message_set(tip_("There is no edited cut-out. Press Edit Cut-Out in the 3D viewport's sidebar"))
             return False
         return True
 
@@ -96,7 +97,7 @@ class IMAGE_TO_3D_OT_cutout_brush(_CutoutImageOperator, bpy.types.Operator):
         """Set the present brush's blend mode."""
         brush = context.tool_settings.image_paint.brush
         if brush is None:
-            self.report({"ERROR"}, "No brush is chosen. Choose one in the Image Editor's Paint mode")
+            self.report({"ERROR"}, rpt_("No brush is chosen. Choose one in the Image Editor's Paint mode"))
             return {"CANCELLED"}
         brush.blend = BRUSH_BLENDS[self.mode]
         return {"FINISHED"}
@@ -144,7 +145,7 @@ class IMAGE_TO_3D_OT_cutout_box(_CutoutImageOperator, bpy.types.Operator):
         """Wait for the drag."""
         self._corners: list[tuple[float, float]] = []
         context.window.cursor_modal_set("CROSSHAIR")
-        context.workspace.status_text_set("Drag a box round the object     Esc: Cancel")
+        context.workspace.status_text_set(iface_("Drag a box round the object     Esc: Cancel"))
         context.window_manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
 

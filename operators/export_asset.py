@@ -7,9 +7,11 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
 from ..inference.errors import ReconstructionError
-from ..scene.asset_check import check_asset
+from ..inference.sentence import Sentence
+from ..scene.asset_check import Finding, check_asset
 from ..scene.export_asset import KINDS, ExportSettings, export_asset
 from ..scene.levels import levels_of
+from ..translations import error_text, iface_, rpt_, tip_
 
 KIND_ITEMS = tuple((key, kind.label, kind.description) for key, kind in KINDS.items())
 
@@ -43,7 +45,7 @@ class IMAGE_TO_3D_OT_export_asset(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         """Grey without a mesh in Object Mode, and says so."""
         if context.object is None or context.object.type != "MESH" or context.mode != "OBJECT":
-            cls.poll_message_set("Select a mesh object in Object Mode")
+            cls.poll_message_set(tip_("Select a mesh object in Object Mode"))
             return False
         return True
 
@@ -69,12 +71,22 @@ class IMAGE_TO_3D_OT_export_asset(bpy.types.Operator):
         try:
             made = export_asset(context, levels, Path(bpy.path.abspath(self.filepath)), settings)
         except ReconstructionError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, error_text(error))
             return {"CANCELLED"}
         for finding in check_asset(context.object):
             if finding.advice:
-                self.report({"WARNING"}, f"{finding.subject}: {finding.value}. {finding.advice}")
-        self.report({"INFO"}, f"Wrote '{made.path.name}', {made.megabytes:.1f} MB, textures up to {made.texture_size}")
+                self.report({"WARNING"}, _told(finding))
+        self.report(
+            {"INFO"},
+            rpt_(
+                Sentence(
+                    "Wrote '{name}', {megabytes:.1f} MB, textures up to {texture_size}",
+                    name=made.path.name,
+                    megabytes=made.megabytes,
+                    texture_size=made.texture_size,
+                )
+            ),
+        )
         return {"FINISHED"}
 
 
@@ -100,14 +112,21 @@ class IMAGE_TO_3D_OT_check_asset(bpy.types.Operator):
         for finding in self._findings:
             row = column.split(factor=0.25)
             row.label(text=finding.subject, icon="ERROR" if finding.advice else "CHECKMARK")
-            row.label(text=f"{finding.value}. {finding.advice}" if finding.advice else finding.value, translate=False)
+            told = [iface_(part) for part in (finding.value, finding.advice) if part]
+            row.label(text=". ".join(told), translate=False)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """From scripts: report the list."""
         for finding in check_asset(context.object):
             kind = {"WARNING"} if finding.advice else {"INFO"}
-            self.report(kind, f"{finding.subject}: {finding.value}. {finding.advice}".rstrip(". "))
+            self.report(kind, _told(finding))
         return {"FINISHED"}
+
+
+def _told(finding: Finding) -> str:
+    """A finding as one line of a report."""
+    told = [rpt_(part) for part in (finding.value, finding.advice) if part]
+    return f"{rpt_(finding.subject)}: {'. '.join(told)}"
 
 
 register, unregister = bpy.utils.register_classes_factory((IMAGE_TO_3D_OT_export_asset, IMAGE_TO_3D_OT_check_asset))

@@ -6,7 +6,9 @@ import sys
 import bpy
 
 from ..inference.errors import PhotoError
+from ..options import PHOTO_SUFFIXES
 from ..scene.clipboard import copied_file, pasted_image
+from ..translations import error_text
 
 
 class IMAGE_TO_3D_OT_paste_photo(bpy.types.Operator):
@@ -21,7 +23,7 @@ class IMAGE_TO_3D_OT_paste_photo(bpy.types.Operator):
         try:
             image = self._paste(context)
         except PhotoError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, error_text(error))
             return {"CANCELLED"}
         context.scene.image_to_3d.photo = image
         return {"FINISHED"}
@@ -31,7 +33,7 @@ class IMAGE_TO_3D_OT_paste_photo(bpy.types.Operator):
         image = pasted_image(context)
         if image is not None:
             return image
-        path = copied_file(context.window_manager.clipboard)
+        path = copied_file(context.window_manager.clipboard, PHOTO_SUFFIXES)
         if path is None:
             hint = "Copy a picture or its file, and paste again."
             if sys.platform == "linux":

@@ -6,6 +6,7 @@ from pathlib import Path
 import bpy
 
 from ..inference.errors import PhotoError
+from ..inference.sentence import Sentence
 
 
 def photo_file(image: bpy.types.Image) -> Path:
@@ -18,7 +19,8 @@ def photo_file(image: bpy.types.Image) -> Path:
         path = Path(bpy.path.abspath(image.filepath_from_user(), library=image.library))
         if not path.is_file():
             raise PhotoError(
-                f"The file of image '{image.name}' is missing: {path}.", "Find it, or choose another photo."
+                Sentence("The file of image '{name}' is missing: {path}.", name=image.name, path=path),
+                "Find it, or choose another photo.",
             )
         return path
     folder = Path(bpy.app.tempdir) / "image_to_3d_photos"
@@ -34,7 +36,8 @@ def photo_file(image: bpy.types.Image) -> Path:
             _save_png(image, path)
     except (OSError, RuntimeError) as error:
         raise PhotoError(
-            f"Image '{image.name}' could not be written out ({error}).", "Save it as a file first."
+            Sentence("Image '{name}' could not be written out ({reason}).", name=image.name, reason=error),
+            "Save it as a file first.",
         ) from error
     return path
 

@@ -5,9 +5,13 @@ import bpy
 from bpy.props import BoolProperty, FloatProperty
 
 from ..inference.errors import ReconstructionError
+from ..inference.sentence import Sentence
 from ..retopology_properties import SYMMETRY_TEXTS, TOLERANCE_TEXTS
 from ..scene.retopology import prepare, visible_others
+from ..translations import error_text, rpt_, tip_
 
+TARGET = "'{name}' is ready; symmetry error {error:.1%}, not mirrored"
+MIRRORED_TARGET = "'{name}' is ready; symmetry error {error:.1%}, mirrored"
 TOOL = "builtin.poly_build"
 
 
@@ -26,7 +30,7 @@ class IMAGE_TO_3D_OT_prepare_retopology(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         """Grey without a mesh in Object Mode, and says so."""
         if context.mode != "OBJECT" or context.object is None or context.object.type != "MESH":
-            cls.poll_message_set("Select the high-poly mesh in Object Mode")
+            cls.poll_message_set(tip_("Select the high-poly mesh in Object Mode"))
             return False
         return True
 
@@ -44,14 +48,17 @@ class IMAGE_TO_3D_OT_prepare_retopology(bpy.types.Operator):
         try:
             prepared = prepare(context, high, self.tolerance, use_symmetry=self.use_symmetry)
         except ReconstructionError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, error_text(error))
             return {"CANCELLED"}
         low = bpy.data.objects[prepared.low]
         others = visible_others(context, high, low)
         if others:
-            self.report({"WARNING"}, f"Snapping also sees '{others[0]}': hide all meshes but the high-poly")
-        symmetric = "mirrored" if prepared.is_mirrored else "not mirrored"
-        self.report({"INFO"}, f"'{low.name}' is ready; symmetry error {prepared.symmetry.error:.1%}, {symmetric}")
+            self.report(
+                {"WARNING"},
+                rpt_(Sentence("Snapping also sees '{name}': hide all meshes but the high-poly", name=others[0])),
+            )
+        template = MIRRORED_TARGET if prepared.is_mirrored else TARGET
+        self.report({"INFO"}, rpt_(Sentence(template, name=low.name, error=prepared.symmetry.error)))
         _show(context, low)
         if self.edit:
             _start_modelling(context)

@@ -10,6 +10,7 @@ from ..engine import ENGINE
 from ..inference.bake import BakeSettings
 from ..inference.errors import PhotoError
 from ..inference.pipeline import RESOLUTION_RANGE, Settings
+from ..inference.sentence import Sentence
 from ..inference.surface import SurfaceSettings
 from ..inference.symmetry_search import MirrorChoice
 from ..models import MODELS, models_folder
@@ -30,6 +31,7 @@ from ..properties import (
     system_items,
 )
 from ..tasks import ReconstructTask
+from ..translations import rpt_, tip_
 from .arguments import cutout_settings, scene_settings
 from .photo_file import photo_file
 from .task_operator import TaskOperator
@@ -43,9 +45,19 @@ class _ReconstructOperator(TaskOperator):
         summary = task.summary
         ENGINE.summary = summary
         for warning in summary.warnings:
-            self.report({"WARNING"}, warning)
+            self.report({"WARNING"}, rpt_(warning))
         seconds = sum(summary.seconds.values())
-        self.report({"INFO"}, f"Reconstructed '{summary.object}': {summary.faces:,} faces in {seconds:.1f} s")
+        self.report(
+            {"INFO"},
+            rpt_(
+                Sentence(
+                    "Reconstructed '{name}': {faces:,} faces in {seconds:.1f} s",
+                    name=summary.object,
+                    faces=summary.faces,
+                    seconds=seconds,
+                )
+            ),
+        )
 
 
 class IMAGE_TO_3D_OT_reconstruct(_ReconstructOperator, bpy.types.Operator):
@@ -155,14 +167,16 @@ class IMAGE_TO_3D_OT_reconstruct_photo(_ReconstructOperator, bpy.types.Operator)
         """Grey without a photo or a model, and says so."""
         settings = context.scene.image_to_3d
         if settings.photo is None:
-            cls.poll_message_set("No photo is chosen. Open one above, or drop a photo on the viewport")
+            cls.poll_message_set(tip_("No photo is chosen. Open one above, or drop a photo on the viewport"))
             return False
         if not settings.system:
-            cls.poll_message_set("No system is chosen. Choose one above")
+            cls.poll_message_set(tip_("No system is chosen. Choose one above"))
             return False
         state = MODELS.state(models_folder(context), settings.system)
         if not state.is_ready:
-            cls.poll_message_set(f"{state.card.name} is not installed. Install it, or choose another system")
+            cls.poll_message_set(
+                tip_(Sentence("{name} is not installed. Install it, or choose another system", name=state.card.name))
+            )
             return False
         return super().poll(context)
 

@@ -8,8 +8,10 @@ import bpy
 
 from ..engine import ENGINE, Task
 from ..inference.errors import Cancelled, ReconstructionError
+from ..inference.sentence import Sentence
 from ..jobs import JobState
 from ..preferences import user_settings
+from ..translations import error_text, iface_, rpt_, tip_
 
 TICK_SECONDS = 0.05
 """How often the timer looks for messages; an artist sees a bar that moves 20 times a second as smooth."""
@@ -32,7 +34,13 @@ class ModalDisplay:
         shown = (job.stage, round(ENGINE.fraction * 100))
         if shown != self._shown:
             self._shown = shown
-            context.workspace.status_text_set(f"Image to 3D: {shown[0]}, {shown[1]} %     Esc: Cancel")
+            context.workspace.status_text_set(
+                iface_(
+                    Sentence(
+                        "Image to 3D: {stage}, {percent} %     Esc: Cancel", stage=Sentence(shown[0]), percent=shown[1]
+                    )
+                )
+            )
             redraw_sidebars()
 
     def remove(self) -> None:
@@ -68,7 +76,7 @@ class TaskOperator:
     def poll(cls, _context: bpy.types.Context) -> bool:
         """Grey while a task is in progress, and says so."""
         if ENGINE.is_busy:
-            cls.poll_message_set("A reconstruction is in progress. Wait for it or cancel it")
+            cls.poll_message_set(tip_("A reconstruction is in progress. Wait for it or cancel it"))
             return False
         return True
 
@@ -131,9 +139,9 @@ class TaskOperator:
     def _leave(self, ending: ReconstructionError | Cancelled) -> set[str]:
         """Tell why there is no result; nothing was changed."""
         if isinstance(ending, ReconstructionError):
-            self.report({"ERROR"}, str(ending))
+            self.report({"ERROR"}, error_text(ending))
         else:
-            self.report({"INFO"}, "Cancelled. Nothing was changed")
+            self.report({"INFO"}, rpt_("Cancelled. Nothing was changed"))
         return {"CANCELLED"}
 
     def cancel(self, _context: bpy.types.Context) -> None:

@@ -3,9 +3,11 @@
 
 import bpy
 
+from ..inference.sentence import Sentence
 from ..inference.store import HashOrigin, gigabytes
 from ..inference.systems import SystemCard
 from ..models import MODELS, ModelState, models_folder, photos
+from ..translations import iface_
 from .text import wrap
 
 ICONS = {"bundled": "CHECKMARK", "installed": "CHECKMARK", "missing": "ERROR", "available": "IMPORT"}
@@ -40,8 +42,8 @@ def draw_hint(layout: bpy.types.UILayout, context: bpy.types.Context, system: st
         _draw_progress(layout, state.card)
     elif not state.is_ready:
         column = layout.column(align=True)
-        verb = "is missing its file" if state.name == "missing" else "is not installed"
-        column.label(text=f"{state.card.name} {verb}", icon="INFO")
+        template = "{name} is missing its file" if state.name == "missing" else "{name} is not installed"
+        column.label(text=iface_(Sentence(template, name=state.card.name)), icon="INFO", translate=False)
         column.label(text=f"{gigabytes(state.card.download_bytes)}, {state.card.licence}", icon="BLANK1")
         if bpy.app.online_access:
             _install_button(layout, state.card, "Install...")

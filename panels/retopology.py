@@ -3,6 +3,7 @@
 
 import bpy
 
+from ..inference.sentence import Sentence
 from ..scene.mesh_check import MeshCheck
 from ..scene.retopology import check_of
 from .sidebar import SidebarPanel
@@ -80,11 +81,20 @@ class IMAGE_TO_3D_PT_bake(SidebarPanel, bpy.types.Panel):
 def _draw_check(column: bpy.types.UILayout, check: MeshCheck, context: bpy.types.Context) -> None:
     """What was measured when the mesh was made."""
     lines = [
-        f"{check.faces:,} faces, {check.quads:.0%} quads, {check.poles:,} poles",
-        f"From the high-poly: {check.mean_distance:.2%} mean, {check.largest_distance:.1%} at most",
+        Sentence(
+            "{faces:,} faces, {quads:.0%} quads, {poles:,} poles",
+            faces=check.faces,
+            quads=check.quads,
+            poles=check.poles,
+        ),
+        Sentence(
+            "From the high-poly: {mean:.2%} mean, {largest:.1%} at most",
+            mean=check.mean_distance,
+            largest=check.largest_distance,
+        ),
     ]
     if not check.is_sound:
-        lines.append(f"{check.folds} folds, {check.open_edges} open edges")
+        lines.append(Sentence("{folds} folds, {open_edges} open edges", folds=check.folds, open_edges=check.open_edges))
     for number, line in enumerate(part for text in lines for part in wrap(text, context)):
         column.label(text=line, icon="INFO" if number == 0 else "BLANK1", translate=False)
 

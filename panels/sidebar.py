@@ -2,11 +2,12 @@
 """The tab "Image to 3D" in the 3D viewport's sidebar."""
 
 import bpy
-from bpy.app.translations import pgettext_iface as iface_
 
 from ..cutout_preview import PREVIEW
 from ..engine import ENGINE
+from ..inference.sentence import Sentence
 from ..operators.cutout import preview_key
+from ..translations import OWN_CONTEXT, iface_
 from .models import draw_hint
 from .text import wrap
 
@@ -20,6 +21,7 @@ class SidebarPanel:
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "Image to 3D"
+    bl_translation_context = OWN_CONTEXT
 
 
 class IMAGE_TO_3D_PT_main(SidebarPanel, bpy.types.Panel):
@@ -133,15 +135,16 @@ def _draw_failure(column: bpy.types.UILayout, context: bpy.types.Context) -> Non
 def _draw_summary(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     summary = ENGINE.summary
     column = layout.column(align=True)
-    column.label(text=summary.object, icon="OUTLINER_OB_MESH")
-    column.label(text=f"{summary.faces:,} faces, {summary.islands:,} UV islands")
+    column.label(text=summary.object, icon="OUTLINER_OB_MESH", translate=False)
+    counts = Sentence("{faces:,} faces, {islands:,} UV islands", faces=summary.faces, islands=summary.islands)
+    column.label(text=iface_(counts), translate=False)
     for warning in summary.warnings:
         for number, line in enumerate(wrap(warning, context)):
             column.label(text=line, icon="INFO" if number == 0 else "BLANK1")
     times = layout.column(align=True)
     for stage, seconds in [*summary.seconds.items(), ("Total", sum(summary.seconds.values()))]:
         row = times.row()
-        row.label(text=stage)
+        row.label(text=stage, text_ctxt=OWN_CONTEXT)
         value = row.row()
         value.alignment = "RIGHT"
         value.label(text=f"{seconds:.2f} s")

@@ -8,6 +8,7 @@ import bmesh
 import bpy
 import numpy as np
 
+from ..inference.sentence import Sentence
 from .transform import vertices_of
 
 MOST_TRIANGLES = 100_000
@@ -71,9 +72,15 @@ def _closed(mesh: bpy.types.Mesh) -> Finding:
         return Finding("Manifold", "yes, closed")
     if not knotted:
         return Finding(
-            "Manifold", f"open at {open_edges:,} edges", "Fill the holes if it must cast shadows or be printed"
+            "Manifold",
+            Sentence("open at {count:,} edges", count=open_edges),
+            "Fill the holes if it must cast shadows or be printed",
         )
-    return Finding("Manifold", f"no, {knotted:,} edges", "Merge by distance, then look at Select Non Manifold")
+    return Finding(
+        "Manifold",
+        Sentence("no, {count:,} edges", count=knotted),
+        "Merge by distance, then look at Select Non Manifold",
+    )
 
 
 def _scale(target: bpy.types.Object) -> Finding:
@@ -126,7 +133,13 @@ def _density(target: bpy.types.Object, uvs: np.ndarray) -> list[Finding]:
     share = np.cumsum(areas[good][order]) / areas[good].sum()
     low, middle, high = (float(density[order][np.searchsorted(share, part)]) for part in (0.05, 0.5, 0.95))
     advice = "Average Islands Scale, then pack" if high > UNEVEN_DENSITY * max(low, 1e-9) else ""
-    return [Finding("Texel density", f"{middle:,.0f} per metre ({low:,.0f} to {high:,.0f})", advice)]
+    return [
+        Finding(
+            "Texel density",
+            Sentence("{middle:,.0f} per metre ({low:,.0f} to {high:,.0f})", middle=middle, low=low, high=high),
+            advice,
+        )
+    ]
 
 
 def _textures(target: bpy.types.Object) -> list[Finding]:

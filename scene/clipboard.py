@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What other programs have copied: a picture, or the path of one."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 import bpy
 
-from ..options import PHOTO_SUFFIXES
+FILE_URL = re.compile(r"file:(?://(?:localhost)?)?(/.+)", re.IGNORECASE)
+"""RFC 8089: a path of this computer, percent-encoded."""
+
+LONGEST_PATH = 1024
+"""Characters; Blender's own limit. A longer text is something else, and systems refuse to look for it."""
 
 
 def pasted_image(context: bpy.types.Context) -> bpy.types.Image | None:
@@ -31,21 +34,27 @@ def pasted_image(context: bpy.types.Context) -> bpy.types.Image | None:
     return made
 
 
-def copied_file(text: str) -> Path | None:
-    """The first picture file that a copied text names, as file managers put it: paths, quoted or not, or file URLs."""
+def copied_file(text: str, suffixes: Collection[str]) -> Path | None:
+    """The first file with one of the suffixes (lower case) that a copied text names.
+
+    File managers copy paths, quoted or not, or file URLs, one a line.
+    """
     for line in text.splitlines():
         path = _path(line.strip().strip("\"'"))
-        if path is not None and path.suffix.lower() in PHOTO_SUFFIXES and path.is_file():
+        if path is not None and path.suffix.lower() in suffixes and path.is_file():
             return path
     return None
 
 
 def _path(text: str) -> Path | None:
     """The path that a text is, or that its file URL names; None for anything else."""
-    if text.startswith("file:"):
-        return Path(url2pathname(urlsplit(text).path))
-    path = Path(text).expanduser() if text else None
-    return path if path is not None and path.is_absolute() else None
+    url = FILE_URL.fullmatch(text)
+    if url is not None:
+        octets = re.sub(rb"%([0-9A-Fa-f]{2})", lambda code: bytes.fromhex(code[1].decode()), url[1].encode())
+        # On Windows a drive follows the slash.
+        text = re.sub(r"^/(?=[A-Za-z]:)", "", octets.decode(errors="replace"))
+    path = Path(text)
+    return path if path.is_absolute() and len(text) <= LONGEST_PATH else None
 
 
 @contextmanager

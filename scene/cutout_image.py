@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from ..inference.errors import CutoutError, OutputError
+from ..inference.sentence import Sentence
 
 PHOTO_KEY = "image_to_3d_photo"
 """Custom property of the image: the name of the photo's data-block."""
@@ -90,7 +91,10 @@ def write_grey(mask: NDArray[np.uint8], folder: Path, name: str) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.ascontiguousarray(mask)).save(path, compress_level=1)
     except OSError as error:
-        raise OutputError(f"'{path}' could not be written ({error.strerror}).", "Check the free space.") from error
+        raise OutputError(
+            Sentence("'{path}' could not be written ({reason}).", path=path, reason=error.strerror),
+            "Check the free space.",
+        ) from error
     return path
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import bpy
 
 from ..inference.errors import OutputError
+from ..inference.sentence import Sentence
 from .files import select_alone
 from .provenance import add_to_glb, add_to_usd, provenance_of
 
@@ -112,7 +113,12 @@ def export_asset(
                 size //= 2
             if megabytes > settings.megabytes:
                 raise OutputError(
-                    f"'{draft.name}' would have {megabytes:.1f} MB even with textures of {size} pixels.",
+                    Sentence(
+                        "'{name}' would have {megabytes:.1f} MB even with textures of {size} pixels.",
+                        name=draft.name,
+                        megabytes=megabytes,
+                        size=size,
+                    ),
                     "Export a mesh with fewer faces, for example after Auto Retopology, or allow a larger file.",
                 )
             final = path.with_name(draft.name)
@@ -120,7 +126,8 @@ def export_asset(
     except (OSError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
         raise OutputError(
-            f"'{path.name}' could not be written ({reason}).", "Check the folder's permissions and free space."
+            Sentence("'{name}' could not be written ({reason}).", name=path.name, reason=reason),
+            "Check the folder's permissions and free space.",
         ) from error
     return ExportedAsset(final, megabytes, size)
 

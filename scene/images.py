@@ -13,6 +13,7 @@ from PIL import Image
 from ..inference.errors import PhotoError
 from ..inference.monitor import Monitor
 from ..inference.photo import load_photo
+from ..inference.sentence import Sentence
 from .png import encode_png
 
 NATIVE_MODES = {"JPEG": ("L", "RGB"), "PNG": ("L", "LA", "RGB", "RGBA"), "WEBP": ("RGB", "RGBA")}
@@ -79,7 +80,9 @@ def _native_file(path: Path) -> tuple[bytes, str] | None:
             return (data, path.suffix) if is_upright and is_plain else None
     except OSError as error:
         hint = "Keep the photo in its place until the object is there."
-        raise PhotoError(f"'{path.name}' could not be read again ({error}).", hint) from error
+        raise PhotoError(
+            Sentence("'{name}' could not be read again ({reason}).", name=path.name, reason=error), hint
+        ) from error
 
 
 def _encoded_upright(path: Path) -> tuple[bytes, str]:

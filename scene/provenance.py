@@ -36,7 +36,7 @@ def provenance_of(target: bpy.types.Object) -> dict[str, str]:
 
 
 def copy_provenance(source: bpy.types.Object, target: bpy.types.Object) -> None:
-    """A mesh that was baked from an object shares its origin."""
+    """A mesh that was made from an object shares its origin."""
     if PROVENANCE_KEY in source:
         target[PROVENANCE_KEY] = source[PROVENANCE_KEY]
 

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from ..inference.errors import ReconstructionError
 from ..inference.monitor import Monitor, RetopologyStage
+from ..inference.sentence import Sentence
 from .fitting import fitted
 from .mesh_check import MeshCheck, check_mesh, triangle_tree
 from .polygons import Polygons, fill_mesh, read_polygons
@@ -366,7 +367,7 @@ def _border_vertices(polygons: Polygons) -> NDArray[np.bool_]:
 
 def _succeed(outcome: set[str], who: str) -> None:
     if outcome != {"FINISHED"}:
-        raise RemeshError(f"{who} could not work with this mesh.", "Choose another method.")
+        raise RemeshError(Sentence("{who} could not work with this mesh.", who=who), "Choose another method.")
 
 
 def _refuse_broken(check: MeshCheck, settings: RemeshSettings) -> None:
@@ -380,4 +381,6 @@ def _refuse_broken(check: MeshCheck, settings: RemeshSettings) -> None:
     }
     found = [reason for reason, holds in reasons.items() if holds]
     if found and settings.method is RemeshMethod.QUADS:
-        raise RemeshError(f"The remeshed object is broken: {', '.join(found)}.", "Choose another method.")
+        raise RemeshError(
+            Sentence("The remeshed object is broken: {found}.", found=", ".join(found)), "Choose another method."
+        )

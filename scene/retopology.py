@@ -15,9 +15,11 @@ import numpy as np
 from mathutils import Matrix, Vector
 
 from ..inference.errors import SettingsError
+from ..inference.sentence import Sentence
 from .levels import levels_of
 from .mesh_check import MeshCheck
 from .polygons import Polygons, fill_mesh, read_evaluated
+from .provenance import copy_provenance
 from .remesh import Remeshed
 from .stored_code import has_code, load_code, load_mirror
 from .symmetry import Symmetry, find_symmetry, judged
@@ -57,7 +59,8 @@ def low_frame(high: bpy.types.Object) -> Matrix:
     """
     if high.matrix_world.determinant() <= 0.0:
         raise SettingsError(
-            f"'{high.name}' is scaled to nothing or has a negative scale.", "Apply its scale (Ctrl+A) first."
+            Sentence("'{name}' is scaled to nothing or has a negative scale.", name=high.name),
+            "Apply its scale (Ctrl+A) first.",
         )
     location, rotation, _ = high.matrix_world.decompose()
     return Matrix.LocRotScale(location, rotation, None)
@@ -73,7 +76,7 @@ def high_in_low_frame(
     """
     polygons = read_evaluated(high, depsgraph, with_shading=with_shading)
     if not len(polygons.starts):
-        raise SettingsError(f"'{high.name}' has no faces.", "Choose an object with a surface.")
+        raise SettingsError(Sentence("'{name}' has no faces.", name=high.name), "Choose an object with a surface.")
     return polygons.transformed(np.array(frame.inverted() @ high.matrix_world))
 
 
@@ -162,6 +165,7 @@ def add_low(context: bpy.types.Context, high: bpy.types.Object, remeshed: Remesh
     fill_mesh(mesh, remeshed.polygons)
     low = _new_low(high, frame, mesh)
     low[CHECK_KEY] = json.dumps(asdict(remeshed.check), sort_keys=True)
+    copy_provenance(high, low)
     mark_high(high)
     make_active(context, low)
     # Two surfaces in one place flicker; the eye in the outliner shows the high-poly again.
@@ -191,6 +195,7 @@ def add_levels(context: bpy.types.Context, low: bpy.types.Object, count: int, ra
         mesh.name = name
         item = bpy.data.objects.new(name, mesh)
         item.matrix_world = low.matrix_world
+        copy_provenance(low, item)
         for collection in low.users_collection:
             collection.objects.link(item)
         item.hide_set(True, view_layer=context.view_layer)

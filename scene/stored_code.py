@@ -14,6 +14,7 @@ from ..inference.bake import BakeSettings
 from ..inference.code import Code
 from ..inference.errors import ModelError, SettingsError
 from ..inference.pipeline import Settings
+from ..inference.sentence import Sentence
 from ..inference.surface import SurfaceSettings
 from ..inference.symmetry import MirrorPlane
 from .placement import Placement
@@ -46,7 +47,9 @@ def load_code(target: bpy.types.Object) -> tuple[Code, Placement]:
         ModelError: it has none, or a damaged one.
     """
     if not has_code(target):
-        raise ModelError(f"'{target.name}' was not reconstructed from a photo.", "Choose an object that was.")
+        raise ModelError(
+            Sentence("'{name}' was not reconstructed from a photo.", name=target.name), "Choose an object that was."
+        )
     return Code.from_bytes(bytes(target[CODE_KEY])), Placement.from_list(list(target[PLACEMENT_KEY]))
 
 
@@ -105,8 +108,10 @@ def _refusing_damage(target: bpy.types.Object) -> Iterator[None]:
         yield
     except (TypeError, ValueError, AttributeError, KeyError, SettingsError) as error:
         raise ModelError(
-            f"The settings kept with '{target.name}' are damaged.",
-            f"Delete its custom property '{SETTINGS_KEY}' to start from the defaults.",
+            Sentence("The settings kept with '{name}' are damaged.", name=target.name),
+            Sentence(
+                "Delete its custom property '{settings_key}' to start from the defaults.", settings_key=SETTINGS_KEY
+            ),
         ) from error
 
 

@@ -6,7 +6,9 @@ A over a panel's header folds and unfolds it. So the mouse goes down the sidebar
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from real_blender import SCREEN, Window
 
@@ -71,13 +73,28 @@ class Sidebar:
             self.window.xdotool(*keys)
         self.window.settle(0.3)
 
-    def drag(self, path: str, pixels: int) -> None:
-        """Press the mouse on a slider, pull it to the right, and keep it pressed. Raises LookupError."""
+    @contextmanager
+    def drag(self, path: str, has_moved: Callable[[dict[str, Any]], bool]) -> Iterator[None]:
+        """Pull a slider to the right until the state shows it, and keep the mouse pressed inside the block.
+
+        Raises:
+            LookupError: there is no such slider, or it does not move.
+        """
         self.window.move(*self.find_property(path))
-        time.sleep(0.2)
-        # Relative: Blender keeps the hidden pointer where the drag began.
-        moves = ["sleep", "0.05", "mousemove_relative", pixels // 4, 0] * 4
-        self.window.xdotool("mousedown", 1, *moves)
+        self.window.settle(0.3)
+        self.window.xdotool("mousedown", 1)
+        try:
+            for _ in range(40):
+                # Relative: Blender keeps the hidden pointer where the drag began.
+                self.window.xdotool("mousemove_relative", 4, 0)
+                time.sleep(0.15)
+                if has_moved(self.window.state()):
+                    break
+            else:
+                raise LookupError(f"{path} does not move")
+            yield
+        finally:
+            self.window.xdotool("mouseup", 1)
 
     def unfold(self, panel: str) -> None:
         """Open a panel inside our main one, and fold those above it so that it is near the top.

@@ -25,6 +25,7 @@ from ..fields import Appearance, Points
 from ..framing import FramedPhoto, FramingSettings
 from ..monitor import Monitor
 from ..runtime import Runtime
+from ..sentence import Sentence
 from . import GRAPHS, SystemCard
 
 Array = NDArray[np.float32]
@@ -125,7 +126,11 @@ class Pebble:
         """The code as a function of space, in numpy alone; see ``System.field``."""
         if code.version != self.card.version:
             raise ModelError(
-                f"The stored code was made by Pebble {code.version}, this is Pebble {self.card.version}.",
+                Sentence(
+                    "The stored code was made by Pebble {version}, this is Pebble {current}.",
+                    version=code.version,
+                    current=self.card.version,
+                ),
                 "Reconstruct the object from its photo again.",
             )
         return PebbleField(code)

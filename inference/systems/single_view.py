@@ -23,6 +23,7 @@ from ..framing import FramedPhoto
 from ..monitor import Monitor
 from ..network import Network
 from ..runtime import Runtime
+from ..sentence import Sentence
 from ..triplane import PLANES, Decoder, LevelSet, Placement, TriplaneField, stored_planes, texel_size
 from . import SystemCard
 
@@ -57,7 +58,12 @@ def check_version(code: Code, card: SystemCard) -> None:
     """
     if code.version != card.version:
         raise ModelError(
-            f"The stored code was made by {card.name} {code.version}, this is {card.name} {card.version}.",
+            Sentence(
+                "The stored code was made by {name} {version}, this is {name} {current}.",
+                name=card.name,
+                version=code.version,
+                current=card.version,
+            ),
             "Reconstruct the object from its photo again.",
         )
 

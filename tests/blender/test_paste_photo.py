@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from image_to_3d.operators import paste_photo
 from image_to_3d.operators.photo_file import photo_file
+from image_to_3d.options import PHOTO_SUFFIXES
 from image_to_3d.scene.clipboard import copied_file
 from PIL import Image
 
@@ -17,7 +18,7 @@ def clipboard(extension, monkeypatch):
     """What was copied: ``text``, or ``picture``, a function that makes the image."""
     holds = SimpleNamespace(text="", picture=lambda: None)
     monkeypatch.setattr(paste_photo, "pasted_image", lambda _context: holds.picture())
-    monkeypatch.setattr(paste_photo, "copied_file", lambda _text: copied_file(holds.text))
+    monkeypatch.setattr(paste_photo, "copied_file", lambda _text, suffixes: copied_file(holds.text, suffixes))
     return holds
 
 
@@ -32,14 +33,26 @@ def clipboard(extension, monkeypatch):
     ],
 )
 def test_paths_and_file_urls_are_taken_as_file_managers_copy_them(tmp_path, form):
-    path = tmp_path / "a cup, 50%.jpg"
+    path = tmp_path / "a cüp, 50%.jpg"
     Image.new("RGB", (4, 4)).save(path)
-    assert copied_file(form.format(path=path, url=path.as_uri())) == path
+    assert copied_file(form.format(path=path, url=path.as_uri()), PHOTO_SUFFIXES) == path
 
 
-@pytest.mark.parametrize("text", ["", "cup.jpg", "https://example.org/cup.jpg", "/etc/hosts", "file:", "\0"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "cup.jpg",
+        "https://example.org/cup.jpg",
+        "/etc/hosts",
+        "file:",
+        "\0",
+        "~nobody/cup.png",
+        "/" + "a/" * 3000 + "cup.png",
+    ],
+)
 def test_other_texts_name_no_picture(text):
-    assert copied_file(text) is None
+    assert copied_file(text, PHOTO_SUFFIXES) is None
 
 
 def test_a_copied_file_becomes_the_photo(clipboard, photo_path):

@@ -19,6 +19,7 @@ from image_to_3d.scene.detail_bake import DetailMaps, DetailSettings, bake_detai
 from image_to_3d.scene.mesh_check import check_mesh
 from image_to_3d.scene.png import encode_png
 from image_to_3d.scene.polygons import Polygons, fill_mesh, read_polygons
+from image_to_3d.scene.provenance import provenance_of
 from image_to_3d.scene.remesh import Remeshed, RemeshError, RemeshMethod, RemeshSettings, remesh
 from image_to_3d.scene.symmetry import find_symmetry
 from image_to_3d.scene.unwrapping import unwrapped
@@ -410,6 +411,7 @@ class TestBake:
         np.testing.assert_allclose(mesh.uvs, mesh.vertices[mesh.triangles][..., :2] * 4 - [0.4, -0.2], atol=1e-5)
         assert own_mesh.active_material.name == "own"
         assert [layer.name for layer in own_mesh.data.uv_layers] == ["UVMap"], "its own UVs are used"
+        assert provenance_of(own_mesh)["photo_name"] == "ball", "exported files say where it came from"
 
     def test_a_mesh_without_uvs_is_unwrapped(self, own_mesh, host, fake_job, maps, detail):
         host.jobs = [fake_job([JobState.DONE], result=maps)]

@@ -1,12 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The main flow in German, Japanese and Chinese: complete, and without texts that the interface no longer has."""
 
+import ast
+import builtins
 import re
+import string
 from pathlib import Path
 
 import bpy
 import pytest
-from image_to_3d.translations import read_translations
+from image_to_3d.inference.errors import PhotoError
+from image_to_3d.inference.monitor import RetopologyStage, Stage
+from image_to_3d.inference.sentence import Sentence
+from image_to_3d.properties import TEXTURE_ITEMS
+from image_to_3d.translations import error_text, read_translations, rpt_
 
 ROOT = Path(__file__).resolve().parents[2]
 LANGUAGES = ("de_DE", "ja_JP", "zh_HANS")
@@ -21,6 +28,45 @@ MAIN_FLOW = (
     "image_to_3d.auto_retopology",
     "image_to_3d.bake",
     "image_to_3d.export_asset",
+)
+
+MAIN_MODULES = (
+    "operators/reconstruct.py",
+    "operators/cutout.py",
+    "operators/edit_cutout.py",
+    "operators/adjust.py",
+    "operators/prepare_retopology.py",
+    "operators/auto_retopology.py",
+    "operators/bake.py",
+    "operators/export_asset.py",
+    "operators/task_operator.py",
+    "operators/photo_file.py",
+    "operators/paste_photo.py",
+    "operators/cancel.py",
+    "panels/sidebar.py",
+    "panels/retopology.py",
+    "panels/adjust.py",
+    "panels/cutout_editor.py",
+    "panels/export.py",
+    "tasks.py",
+    "retopology_tasks.py",
+    "scene/retopology.py",
+    "scene/asset_check.py",
+    "scene/export_asset.py",
+    "scene/cutout_image.py",
+    "scene/uv_mesh.py",
+    "scene/unwrapping.py",
+    "scene/detail_bake.py",
+    "inference/photo.py",
+    "inference/cutout.py",
+    "inference/framing.py",
+    "inference/bake.py",
+    "inference/lattice.py",
+    "inference/service.py",
+    "inference/protocol.py",
+    "jobs/worker_process.py",
+    "jobs/job.py",
+    "jobs/composite.py",
 )
 
 
@@ -39,18 +85,50 @@ def language(extension):
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
-def test_the_main_flow_is_translated(extension, code):
+def test_what_the_main_flow_shows_is_translated(extension, code):
     known = {english for _context, english in read_translations()[code]}
-    texts = {bpy.ops.image_to_3d.reconstruct_photo.get_rna_type().description}
+    texts = {str(stage) for stage in (*Stage, *RetopologyStage)}
     for name in MAIN_FLOW:
-        texts.add(getattr(bpy.ops.image_to_3d, name.split(".")[1]).get_rna_type().name)
-    settings = bpy.types.Scene.bl_rna.properties["image_to_3d"].fixed_type.properties
-    for name in ("photo", "cutout", "system", "quality", "size", "resolution", "texture_size", "photo_strength"):
-        texts.add(settings[name].name)
+        kind = getattr(bpy.ops.image_to_3d, name.split(".")[1]).get_rna_type()
+        texts |= {kind.name, kind.description}
+    scene = bpy.types.Scene.bl_rna.properties["image_to_3d"].fixed_type.properties
+    adjust = bpy.types.WindowManager.bl_rna.properties["image_to_3d_adjust"].fixed_type.properties
+    for properties in (scene, scene["retopology"].fixed_type.properties, adjust):
+        for item in (item for item in properties if item.identifier not in {"rna_type", "name"}):
+            texts |= {item.name, item.description}
+            if item.type == "ENUM":
+                texts |= {text for choice in item.enum_items for text in (choice.name, choice.description)}
     for name in dir(bpy.types):
         if name.startswith("IMAGE_TO_3D_PT_"):
             texts.add(getattr(bpy.types, name).bl_label)
-    assert texts <= known, texts - known
+    missing = {text for text in texts - known if text and not text.isupper() and "px" not in text}
+    missing -= {"OpenGL", "DirectX", *(choice[2] for choice in TEXTURE_ITEMS)}
+    assert not missing
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_what_the_main_flow_says_is_translated(code):
+    known = {english for _context, english in read_translations()[code]}
+    told = {text: path for path in MAIN_MODULES for text in sentences(ROOT / path) if any(map(str.isalpha, text))}
+    missing = {text: path for text, path in told.items() if text not in known}
+    assert not missing
+
+
+@pytest.mark.parametrize("path", MAIN_MODULES)
+def test_values_are_filled_in_after_the_translation(path):
+    """An f-string is another text each time, so no language could hold it: it has to be a ``Sentence``."""
+    found = [
+        ast.unparse(argument)
+        for argument in spoken(ROOT / path)
+        if isinstance(argument, ast.JoinedStr) and re.search("[a-z]{2}", "".join(fixed_parts(argument)))
+    ]
+    assert not found
+
+
+def test_languages_fill_in_the_same_values():
+    for table in read_translations().values():
+        for (_context, english), translated in table.items():
+            assert places(english) == places(translated), english
 
 
 def test_languages_have_the_same_texts_and_none_is_stale():
@@ -58,12 +136,62 @@ def test_languages_have_the_same_texts_and_none_is_stale():
     assert set(translations) == set(LANGUAGES)
     texts = [{english for _context, english in table} for table in translations.values()]
     assert texts[0] == texts[1] == texts[2]
-    folders = ("operators", "panels", "inference", "scene")
-    sources = [*ROOT.glob("*.py"), *(path for name in folders for path in (ROOT / name).glob("*.py"))]
+    folders = ("operators", "panels", "inference", "scene", "jobs")
+    sources = [*ROOT.glob("*.py"), *(path for name in folders for path in (ROOT / name).rglob("*.py"))]
     written = re.sub(r'"\s*\n\s*"', "", "\n".join(path.read_text(encoding="utf-8") for path in sources))
     stale = {text for text in texts[0] if text not in written}
     assert not stale
     assert all(text.strip() for table in translations.values() for text in table.values())
+
+
+@pytest.mark.parametrize(("code", "number"), [("de_DE", "12,345 Flächen"), ("zh_HANS", "12,345 个面")])
+def test_reports_and_errors_are_told_in_the_language(language, code, number):
+    if code not in bpy.app.translations.locales:
+        pytest.skip("this Blender was built without languages")
+    language(code)
+    told = rpt_(
+        Sentence("Reconstructed '{name}': {faces:,} faces in {seconds:.1f} s", name="{cup}", faces=12345, seconds=1)
+    )
+    assert "{cup}" in told
+    assert number in told
+    error = PhotoError(Sentence("'{name}' is empty (0 bytes).", name="cup.png"), "Export or copy the photo again.")
+    assert "empty" not in error_text(error)
+    assert "cup.png" in error_text(error)
+    assert "empty" in str(error), "logs and scripts stay English"
+
+
+def spoken(path):
+    """The arguments of calls in a module whose texts reach the artist."""
+    for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(call, ast.Call):
+            name = ast.unparse(call.func).rpartition(".")[2]
+            if name in {"Sentence", "iface_", "rpt_", "tip_", "warn", "poll_message_set", "status_text_set"}:
+                yield from call.args[:1]
+            elif name == "report":
+                yield from call.args[1:]
+            elif (
+                (name == "append" and "notes" in ast.unparse(call.func))
+                or name == "Finding"
+                or (name.endswith("Error") and name not in dir(builtins))
+            ):
+                yield from call.args
+
+
+def sentences(path):
+    """Their texts as they are written."""
+    for argument in spoken(path):
+        choices = [argument.body, argument.orelse] if isinstance(argument, ast.IfExp) else [argument]
+        yield from (item.value for item in choices if isinstance(item, ast.Constant) and isinstance(item.value, str))
+
+
+def fixed_parts(text):
+    """What an f-string has between its values."""
+    return [part.value for part in text.values if isinstance(part, ast.Constant)]
+
+
+def places(template):
+    """Names and formats of the values that a template takes."""
+    return sorted((name, form) for _, name, form, _ in string.Formatter().parse(template) if name)
 
 
 @pytest.mark.parametrize(("code", "expected"), [("de_DE", "Aus Bild rekonstruieren"), ("zh_HANS", "从图像重建")])

@@ -79,13 +79,11 @@ def test_a_photo_becomes_a_textured_object(blender, sidebar, photo, keep):
 def test_a_slider_shows_a_coarse_surface_and_rests_as_one_step(blender, sidebar, photo, keep, artifacts):
     before = blender.state()["meshes"]
     sidebar.unfold("IMAGE_TO_3D_PT_adjust")
-    sidebar.drag("image_to_3d_adjust.base_cut", 20)
     name = photo.stem
-    live = blender.wait_for(lambda state: state["meshes"][name]["mesh"] == STAND_IN, 60, "the live preview")
-    assert 0 < live["meshes"][name]["faces"] < before[name]["faces"]
-    assert 0.02 < live["adjusted"]["base_cut"] < 0.5
-    blender.screenshot(artifacts / "walk-adjust.png")
-    blender.xdotool("mouseup", 1)
+    with sidebar.drag("image_to_3d_adjust.base_cut", lambda state: state["adjusted"]["base_cut"] > 0.05):
+        live = blender.wait_for(lambda state: state["meshes"][name]["mesh"] == STAND_IN, 60, "the live preview")
+        assert 0 < live["meshes"][name]["faces"] < before[name]["faces"]
+        blender.screenshot(artifacts / "walk-adjust.png")
     changed = blender.wait_for(
         lambda state: not state["running"] and state["meshes"][name]["mesh"] not in (STAND_IN, before[name]["mesh"]),
         120,
