@@ -161,7 +161,7 @@ class Engine:
 
     def _release(self) -> None:
         """Forget the job and take away what was shown for it."""
-        self.job, self.is_quiet = None, False
+        self.job, self.is_quiet, self._shares = None, False, STAGE_SHARES
         on_end, self.on_end = self.on_end, None
         if on_end is not None:
             on_end()
