@@ -174,7 +174,9 @@ class _PhotosTask:
     def _photo(self, sha256: str) -> FurtherPhoto:
         found = next((photo for photo in self.code.photos if photo.sha256 == sha256), None)
         if found is None:
-            raise ModelError(f"'{self.target}' has no such photo.", "Its other photos are listed in the sidebar.")
+            raise ModelError(
+                Sentence("'{name}' has no such photo.", name=self.target), "Its other photos are listed in the sidebar."
+            )
         return found
 
 

@@ -72,16 +72,16 @@ class Settings:
                 Sentence("There is no reconstruction system called '{system}'.", system=self.system),
                 Sentence("Choose one of: {system_ids}.", system_ids=", ".join(system_ids())),
             )
-        _check_range("resolution", self.surface.resolution, *RESOLUTION_RANGE)
-        _check_range("texture size", self.bake.texture_size, *TEXTURE_SIZE_RANGE)
-        _check_range("texture margin", self.bake.margin, 0, 64)
-        _check_range("strength of the photo", self.bake.photo_strength, 0, 1)
-        _check_range("smallest share of a separate part", self.surface.floater_share, 0, 1)
-        _check_range("shift of the iso level", self.surface.iso_shift, -1, 1)
-        _check_range("share cut off at the base", self.surface.base_cut, 0, 0.9)
-        _check_range("number of smoothing rounds", self.surface.smoothing, 0, 100)
+        _check_range(Sentence("resolution"), self.surface.resolution, *RESOLUTION_RANGE)
+        _check_range(Sentence("texture size"), self.bake.texture_size, *TEXTURE_SIZE_RANGE)
+        _check_range(Sentence("texture margin"), self.bake.margin, 0, 64)
+        _check_range(Sentence("strength of the photo"), self.bake.photo_strength, 0, 1)
+        _check_range(Sentence("smallest share of a separate part"), self.surface.floater_share, 0, 1)
+        _check_range(Sentence("shift of the iso level"), self.surface.iso_shift, -1, 1)
+        _check_range(Sentence("share cut off at the base"), self.surface.base_cut, 0, 0.9)
+        _check_range(Sentence("number of smoothing rounds"), self.surface.smoothing, 0, 100)
         if self.surface.target_faces is not None:
-            _check_range("number of faces", self.surface.target_faces, 100, 5_000_000)
+            _check_range(Sentence("number of faces"), self.surface.target_faces, 100, 5_000_000)
 
 
 @dataclass(frozen=True)
@@ -342,15 +342,19 @@ def _bake_photos(code: Code, field: Field, mesh: UVMesh, settings: Settings, mon
 def _warn_of_disagreement(photo: FurtherPhoto, monitor: Monitor) -> None:
     if photo.agreement < FAIR_AGREEMENT:
         monitor.warn(
-            f"'{photo.name}' agrees with the object's outline by {photo.agreement:.0%} only: say another side, or look "
-            "through its camera, fit it by hand and use it as it stands."
+            Sentence(
+                "'{name}' agrees with the object's outline by {agreement:.0%} only: say another side, or look through "
+                "its camera, fit it by hand and use it as it stands.",
+                name=photo.name,
+                agreement=photo.agreement,
+            )
         )
 
 
-def _check_range(name: str, value: float, lowest: float, highest: float) -> None:
+def _check_range(name: Sentence, value: float, lowest: float, highest: float) -> None:
     if not lowest <= value <= highest:
         raise SettingsError(
-            Sentence("The {name} is {value}.", name=Sentence(name), value=value),
+            Sentence("The {name} is {value}.", name=name, value=value),
             Sentence("Choose a value from {lowest} to {highest}.", lowest=lowest, highest=highest),
         )
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from .errors import SettingsError
 from .fields import Appearance, Field, Points
+from .sentence import Sentence
 
 Floats = NDArray[np.floating[Any]]
 
@@ -39,7 +40,11 @@ class MirrorPlane:
         length = float(np.hypot(*self.normal))
         if not abs(length - 1.0) <= UNIT_TOLERANCE or not np.isfinite(self.offset):
             raise SettingsError(
-                f"The mirror plane's normal {self.normal} or its offset {self.offset} is damaged.",
+                Sentence(
+                    "The mirror plane's normal {normal} or its offset {offset} is damaged.",
+                    normal=self.normal,
+                    offset=self.offset,
+                ),
                 "Choose the plane again.",
             )
 

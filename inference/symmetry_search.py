@@ -22,6 +22,7 @@ from .errors import SymmetryError
 from .fields import Field, sample_grid
 from .monitor import Monitor, QuietMonitor
 from .projection import DEPTH_SIZE, Projection
+from .sentence import Sentence
 from .shaping import ShapedField
 from .surface import SurfaceSettings, extract_surface
 from .symmetry import MirrorPlane
@@ -148,12 +149,15 @@ def choose_plane(
         fit = judge.best()
         if not fit.error <= choice.tolerance:
             error = SymmetryError(
-                f"No mirror plane fits: the best one is off by {fit.error:.1%} of the longest side on average.",
-                "If the object is symmetric all the same, choose the plane by hand.",
+                Sentence(
+                    "No mirror plane fits: the best one is off by {error:.1%} of the longest side on average.",
+                    error=fit.error,
+                ),
+                Sentence("If the object is symmetric all the same, choose the plane by hand."),
             )
             if choice.is_required:
                 raise error
-            monitor.warn(f"Not made symmetric. {error}")
+            monitor.warn(Sentence("Not made symmetric. {reason} {hint}", reason=error.message, hint=error.hint))
             return None
         plane = fit.plane
     else:

@@ -7,7 +7,7 @@ from bpy.props import StringProperty
 from ..scene.camera import match_render, matched_camera
 from ..scene.photos import photo_camera
 from ..scene.stored_code import has_code, load_code
-from ..translations import tip_
+from ..translations import rpt_, tip_
 
 
 class IMAGE_TO_3D_OT_view_camera(bpy.types.Operator):
@@ -41,7 +41,7 @@ class IMAGE_TO_3D_OT_view_camera(bpy.types.Operator):
             window = next((photo.window for photo in code.photos if photo.sha256 == self.photo), None)
             camera = photo_camera(context.object, self.photo)
         if window is None or camera is None:
-            self.report({"ERROR"}, "This photo has no camera any more. Project it again; its camera is made anew")
+            self.report({"ERROR"}, rpt_("This photo has no camera any more. Project it again; its camera is made anew"))
             return {"CANCELLED"}
         match_render(context.scene, camera, window.photo_width, window.photo_height)
         if context.space_data is not None and context.space_data.type == "VIEW_3D":

@@ -7,12 +7,14 @@ import bpy
 from bpy.props import EnumProperty, StringProperty
 
 from ..inference.errors import PhotoError, SettingsError
+from ..inference.sentence import Sentence
 from ..inference.view_matching import Side, Start
 from ..options import PHOTO_SUFFIXES
 from ..properties import CUTOUT_ITEMS, CUTOUT_TEXTS, MASK_TEXTS
 from ..scene.photos import view_rotation
 from ..scene.stored_code import elevation_of, has_code
 from ..tasks import PlacePhotoTask, ProjectPhotoTask, RemovePhotoTask
+from ..translations import rpt_, tip_
 from .arguments import cutout_settings
 from .task_operator import TaskOperator
 
@@ -36,16 +38,22 @@ class _PhotosOperator(TaskOperator):
     def poll(cls, context: bpy.types.Context) -> bool:
         """Grey without a reconstructed object in Object Mode, and says so."""
         if not has_code(context.object) or context.object.type != "MESH" or context.mode != "OBJECT":
-            cls.poll_message_set("Select an object that was reconstructed from a photo, in Object Mode")
+            cls.poll_message_set(tip_("Select an object that was reconstructed from a photo, in Object Mode"))
             return False
         return super().poll(context)
 
     def report_done(self, _context: bpy.types.Context, task: ProjectPhotoTask | PlacePhotoTask) -> None:
         """One line, with how well the outlines agree."""
         for warning in task.result.warnings:
-            self.report({"WARNING"}, warning)
+            self.report({"WARNING"}, rpt_(warning))
         photo = task.photo
-        self.report({"INFO"}, f"Projected '{photo.name}' on '{task.target}': outlines agree by {photo.agreement:.0%}")
+        done = Sentence(
+            "Projected '{photo}' on '{name}': outlines agree by {agreement:.0%}",
+            photo=photo.name,
+            name=task.target,
+            agreement=photo.agreement,
+        )
+        self.report({"INFO"}, rpt_(done))
 
 
 class IMAGE_TO_3D_OT_project_photo(_PhotosOperator, bpy.types.Operator):
@@ -61,7 +69,10 @@ class IMAGE_TO_3D_OT_project_photo(_PhotosOperator, bpy.types.Operator):
         name="Photo", description="Another photo of the object", subtype="FILE_PATH", options={"SKIP_SAVE", "HIDDEN"}
     )
     filter_glob: StringProperty(
-        default=";".join(f"*{suffix}" for suffix in PHOTO_SUFFIXES), options={"SKIP_SAVE", "HIDDEN"}
+        name="Filter",
+        description="Which files are shown",
+        default=";".join(f"*{suffix}" for suffix in PHOTO_SUFFIXES),
+        options={"SKIP_SAVE", "HIDDEN"},
     )
     side: EnumProperty(
         name="Side",
@@ -151,7 +162,8 @@ class IMAGE_TO_3D_OT_remove_photo(_PhotosOperator, bpy.types.Operator):
 
     def report_done(self, _context: bpy.types.Context, task: RemovePhotoTask) -> None:
         """One line."""
-        self.report({"INFO"}, f"Removed '{task.photo.name}' from '{task.target}'")
+        done = Sentence("Removed '{photo}' from '{name}'", photo=task.photo.name, name=task.target)
+        self.report({"INFO"}, rpt_(done))
 
 
 register, unregister = bpy.utils.register_classes_factory(

@@ -8,11 +8,13 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, StringProperty
 
 from ..adjustments import ADJUSTMENTS
 from ..inference.errors import ModelError
+from ..inference.sentence import Sentence
 from ..properties import MIRROR_ALL_TEXTS
 from ..scene.preview import end_previews
 from ..scene.stored_code import has_code
 from ..symmetry_tasks import Across, AsymmetryTask, SymmetryOptions, SymmetryTask
 from ..tasks import AdjustTask
+from ..translations import rpt_, tip_
 from .task_operator import TaskOperator
 
 PLANE_ITEMS = (
@@ -33,7 +35,7 @@ class _SymmetryOperator(TaskOperator):
     def poll(cls, context: bpy.types.Context) -> bool:
         """Grey in edit mode, and says so."""
         if context.mode != "OBJECT":
-            cls.poll_message_set("Leave Edit Mode first: the mesh will be exchanged")
+            cls.poll_message_set(tip_("Leave Edit Mode first: the mesh will be exchanged"))
             return False
         return TaskOperator.poll.__func__(cls, context)
 
@@ -42,7 +44,7 @@ class _SymmetryOperator(TaskOperator):
         target = bpy.data.objects.get(self.target) if self.target else context.object
         if target is None or not has_code(target):
             raise ModelError(
-                f"'{target.name if target else self.target}' was not reconstructed from a photo.",
+                Sentence("'{name}' was not reconstructed from a photo.", name=target.name if target else self.target),
                 "Select an object that was.",
             )
         return target
@@ -52,8 +54,8 @@ class _SymmetryOperator(TaskOperator):
         end_previews()
         ADJUSTMENTS.forget(bpy.data.objects[task.target])
         for warning in task.result.warnings:
-            self.report({"WARNING"}, warning)
-        self.report({"INFO"}, done)
+            self.report({"WARNING"}, rpt_(warning))
+        self.report({"INFO"}, rpt_(done))
 
 
 class _PlaneProperties:
@@ -106,7 +108,14 @@ class IMAGE_TO_3D_OT_symmetrise(_PlaneProperties, _SymmetryOperator, bpy.types.O
         """Where the plane is."""
         x, y = task.result.mirror.normal
         angle = math.degrees(math.atan2(y, x))
-        self.tell(task, f"'{task.target}' is symmetric; the mirror plane's normal is at {angle:.1f} degrees from X")
+        self.tell(
+            task,
+            Sentence(
+                "'{name}' is symmetric; the mirror plane's normal is at {angle:.1f} degrees from X",
+                name=task.target,
+                angle=angle,
+            ),
+        )
 
 
 class IMAGE_TO_3D_OT_symmetrise_by_hand(_PlaneProperties, bpy.types.Operator):
@@ -150,7 +159,7 @@ class IMAGE_TO_3D_OT_remove_symmetry(_SymmetryOperator, bpy.types.Operator):
 
     def report_done(self, _context: bpy.types.Context, task: AsymmetryTask) -> None:
         """One line."""
-        self.tell(task, f"'{task.target}' is as the network read it")
+        self.tell(task, Sentence("'{name}' is as the network read it", name=task.target))
 
 
 register, unregister = bpy.utils.register_classes_factory(

@@ -15,6 +15,7 @@ from ..inference.camera import Camera, Window
 from ..inference.code import Code, FurtherPhoto
 from ..inference.errors import OutputError, SettingsError
 from ..inference.pipeline import Projected
+from ..inference.sentence import Sentence
 from .build import all_or_nothing
 from .camera import PHOTO_KEY, create_camera, photo_cameras
 from .images import create_photo
@@ -67,7 +68,7 @@ def mesh_in_object_frame(target: bpy.types.Object, depsgraph: bpy.types.Depsgrap
     _code, placement = load_code(target)
     polygons = read_evaluated(target, depsgraph, with_shading=True)
     if not len(polygons.starts):
-        raise SettingsError(f"'{target.name}' has no faces.", "Choose an object with a surface.")
+        raise SettingsError(Sentence("'{name}' has no faces.", name=target.name), "Choose an object with a surface.")
     return uv_mesh(polygons, np.eye(4), placement)
 
 
@@ -80,14 +81,17 @@ def read_camera(target: bpy.types.Object, photo: FurtherPhoto) -> Camera:
     camera_object = photo_camera(target, photo.sha256)
     if camera_object is None:
         raise SettingsError(
-            f"The camera of '{photo.name}' was deleted.", "Project the photo again; its camera is made anew."
+            Sentence("The camera of '{name}' was deleted.", name=photo.name),
+            "Project the photo again; its camera is made anew.",
         )
     data, window = camera_object.data, photo.window
     if data.type != "PERSP":
-        raise SettingsError(f"'{camera_object.name}' is no perspective camera.", "Set its type to Perspective.")
+        raise SettingsError(
+            Sentence("'{name}' is no perspective camera.", name=camera_object.name), "Set its type to Perspective."
+        )
     if not np.allclose([data.shift_x, data.shift_y], _shift(window), atol=1e-4) or data.sensor_fit != "HORIZONTAL":
         raise SettingsError(
-            f"The lens shift or the sensor fit of '{camera_object.name}' was changed.",
+            Sentence("The lens shift or the sensor fit of '{name}' was changed.", name=camera_object.name),
             "Undo that: move and turn the camera, or change its focal length.",
         )
     _code, placement = load_code(target)
@@ -120,7 +124,9 @@ def update_photos(target: bpy.types.Object, projected: Projected, photo_path: Pa
     """
     _code, placement = load_code(target)
     if target.type != "MESH":
-        raise OutputError(f"'{target.name}' is no mesh any more.", "Undo, and project the photo again.")
+        raise OutputError(
+            Sentence("'{name}' is no mesh any more.", name=target.name), "Undo, and project the photo again."
+        )
     code = projected.code
     with all_or_nothing():
         material = create_material(target.name, projected.maps)

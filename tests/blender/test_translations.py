@@ -28,7 +28,16 @@ MAIN_FLOW = (
     "image_to_3d.auto_retopology",
     "image_to_3d.bake",
     "image_to_3d.export_asset",
+    "image_to_3d.symmetrise",
+    "image_to_3d.remove_symmetry",
+    "image_to_3d.symmetrise_by_hand",
+    "image_to_3d.project_photo",
+    "image_to_3d.place_photo",
+    "image_to_3d.remove_photo",
 )
+
+DIALOGS = ("symmetrise_by_hand", "project_photo")
+"""Operators whose own properties are shown before they run."""
 
 MAIN_MODULES = (
     "operators/reconstruct.py",
@@ -43,13 +52,20 @@ MAIN_MODULES = (
     "operators/photo_file.py",
     "operators/paste_photo.py",
     "operators/cancel.py",
+    "operators/symmetrise.py",
+    "operators/project_photo.py",
+    "operators/camera.py",
+    "operators/arguments.py",
     "panels/sidebar.py",
     "panels/retopology.py",
     "panels/adjust.py",
     "panels/cutout_editor.py",
     "panels/export.py",
+    "panels/photos.py",
     "tasks.py",
     "retopology_tasks.py",
+    "symmetry_tasks.py",
+    "engine.py",
     "scene/retopology.py",
     "scene/asset_check.py",
     "scene/export_asset.py",
@@ -57,16 +73,29 @@ MAIN_MODULES = (
     "scene/uv_mesh.py",
     "scene/unwrapping.py",
     "scene/detail_bake.py",
+    "scene/photos.py",
+    "scene/images.py",
+    "scene/stored_code.py",
     "inference/photo.py",
     "inference/cutout.py",
     "inference/framing.py",
     "inference/bake.py",
     "inference/lattice.py",
+    "inference/pipeline.py",
+    "inference/code.py",
+    "inference/surface.py",
+    "inference/symmetry.py",
+    "inference/symmetry_search.py",
+    "inference/view_matching.py",
+    "inference/blending.py",
+    "inference/systems/pebble.py",
+    "inference/systems/single_view.py",
     "inference/service.py",
     "inference/protocol.py",
     "jobs/worker_process.py",
     "jobs/job.py",
     "jobs/composite.py",
+    "jobs/host.py",
 )
 
 
@@ -93,7 +122,11 @@ def test_what_the_main_flow_shows_is_translated(extension, code):
         texts |= {kind.name, kind.description}
     scene = bpy.types.Scene.bl_rna.properties["image_to_3d"].fixed_type.properties
     adjust = bpy.types.WindowManager.bl_rna.properties["image_to_3d_adjust"].fixed_type.properties
-    for properties in (scene, scene["retopology"].fixed_type.properties, adjust):
+    dialogs = [
+        [item for item in getattr(bpy.ops.image_to_3d, name).get_rna_type().properties if not item.is_hidden]
+        for name in DIALOGS
+    ]
+    for properties in (scene, scene["retopology"].fixed_type.properties, adjust, *dialogs):
         for item in (item for item in properties if item.identifier not in {"rna_type", "name"}):
             texts |= {item.name, item.description}
             if item.type == "ENUM":
@@ -109,7 +142,12 @@ def test_what_the_main_flow_shows_is_translated(extension, code):
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_what_the_main_flow_says_is_translated(code):
     known = {english for _context, english in read_translations()[code]}
-    told = {text: path for path in MAIN_MODULES for text in sentences(ROOT / path) if any(map(str.isalpha, text))}
+    told = {
+        node.value: path
+        for path in MAIN_MODULES
+        for node in written(ROOT / path)
+        if isinstance(node, ast.Constant) and any(map(str.isalpha, node.value))
+    }
     missing = {text: path for text, path in told.items() if text not in known}
     assert not missing
 
@@ -118,9 +156,9 @@ def test_what_the_main_flow_says_is_translated(code):
 def test_values_are_filled_in_after_the_translation(path):
     """An f-string is another text each time, so no language could hold it: it has to be a ``Sentence``."""
     found = [
-        ast.unparse(argument)
-        for argument in spoken(ROOT / path)
-        if isinstance(argument, ast.JoinedStr) and re.search("[a-z]{2}", "".join(fixed_parts(argument)))
+        ast.unparse(node)
+        for node in written(ROOT / path)
+        if isinstance(node, ast.JoinedStr) and re.search("[a-z]{2}", "".join(fixed_parts(node)))
     ]
     assert not found
 
@@ -160,9 +198,16 @@ def test_reports_and_errors_are_told_in_the_language(language, code, number):
     assert "empty" in str(error), "logs and scripts stay English"
 
 
-def spoken(path):
+def written(path):
+    """Strings and f-strings of a module that reach the artist, as they are written: in the call, or in a variable."""
+    module = ast.parse(path.read_text(encoding="utf-8"))
+    for argument in spoken(module):
+        yield from texts_of(argument, module)
+
+
+def spoken(module):
     """The arguments of calls in a module whose texts reach the artist."""
-    for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for call in ast.walk(module):
         if isinstance(call, ast.Call):
             name = ast.unparse(call.func).rpartition(".")[2]
             if name in {"Sentence", "iface_", "rpt_", "tip_", "warn", "poll_message_set", "status_text_set"}:
@@ -177,11 +222,35 @@ def spoken(path):
                 yield from call.args
 
 
-def sentences(path):
-    """Their texts as they are written."""
-    for argument in spoken(path):
-        choices = [argument.body, argument.orelse] if isinstance(argument, ast.IfExp) else [argument]
-        yield from (item.value for item in choices if isinstance(item, ast.Constant) and isinstance(item.value, str))
+def texts_of(node, module, followed=()):
+    """What an expression is or may be; names stand for all that the module assigns to them, in whatever function."""
+    parts = []
+    if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str)):
+        yield node
+    elif isinstance(node, ast.Name) and node.id not in followed:
+        parts = assigned(node.id, module)
+    elif isinstance(node, ast.IfExp):
+        parts = [node.body, node.orelse]
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get":
+        parts = [node.func.value, *node.args]
+    elif isinstance(node, ast.Subscript):
+        parts = [node.value]
+    elif isinstance(node, ast.Tuple | ast.List):
+        parts = node.elts
+    elif isinstance(node, ast.Dict):
+        parts = node.values
+    for part in parts:
+        yield from texts_of(part, module, (*followed, getattr(node, "id", None)))
+
+
+def assigned(name, module):
+    """The values of all assignments to a name."""
+    for node in ast.walk(module):
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            names = {part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name)}
+            if name in names:
+                yield node.value
 
 
 def fixed_parts(text):
