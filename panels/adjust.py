@@ -41,15 +41,14 @@ class IMAGE_TO_3D_PT_adjust(SidebarPanel, bpy.types.Panel):
 
 def _draw_symmetry(layout: bpy.types.UILayout, context: bpy.types.Context, values: bpy.types.PropertyGroup) -> None:
     """The button, the planes to choose by hand, and the way back."""
-    is_symmetric = has_mirror(context.object)
-    column = layout.column()
-    column.active = is_symmetric
-    column.prop(values, "mirror_all")
     row = layout.row(align=True)
     row.operator("image_to_3d.symmetrise", icon="MOD_MIRROR")
     row.operator("image_to_3d.symmetrise_by_hand", text="", icon="PREFERENCES")
-    if is_symmetric:
-        layout.operator("image_to_3d.remove_symmetry", icon="X")
+    if has_mirror(context.object):
+        column = layout.column()
+        column.use_property_split = False  # a label of its own would leave no room for the name
+        column.prop(values, "mirror_all")
+        column.operator("image_to_3d.remove_symmetry", icon="X")
 
 
 register, unregister = bpy.utils.register_classes_factory((IMAGE_TO_3D_PT_adjust,))
