@@ -65,7 +65,7 @@ WEIGHT_DECAY = 0.05
 STRETCHED, STRETCH = 0.6, 1.3
 #: Share of samples shown in the orientation in which DINOv2 saw them, and not as its mirror image.
 TRUE_ORIENTATION = 0.75
-#: The curves' fixed validation set: the first objects of the split, in these views.
+#: The curves' validation set, the same for a whole run: the first objects of the split, in these views.
 VALIDATION_OBJECTS, VALIDATION_VIEWS = 64, (2, 5)
 
 
@@ -345,7 +345,6 @@ class Trainer:
         line = {"step": self.step, "samples": self.step * BATCH, "minutes": round(self.spent / 60, 2)} | values
         if held_out is not None:
             self.save()
-            held_out.refresh()
             line["validation"] = {k: round(x, 5) for k, x in validate(self.average, held_out).items()}
         text = json.dumps(line)
         with (self.out / "curves.jsonl").open("a") as file:
