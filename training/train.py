@@ -57,7 +57,7 @@ MAX_SLOPE = 5.0
 #: Distances, in rays, over which slopes are compared.
 SLOPE_STEPS = (1, 4)
 #: Highest learning rates, all AdamW: of the convolutions, of the transformer, and of DINOv2's tuned layers.
-PEAKS = (8e-4, 6e-4, 3e-5)
+PEAKS = (4e-4, 3e-4, 3e-5)
 BATCH, EMA, WARM_UP = 16, 0.997, 100
 #: AdamW's decay.
 WEIGHT_DECAY = 0.05
