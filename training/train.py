@@ -16,15 +16,16 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from .data.solid import CELL, EXTENT, RESOLUTION, TRUNCATION
 from .encoder import PATCHES
-from .network import BINS, DEPTH_RANGE, MAPS, Decoder, Prediction
+from .network import BINS, DEPTH_RANGE, FEATURE_DROPOUT, MAPS, Decoder, Prediction
 from .pack import mirror_tokens, open_arrays, pack, read_index
 
 #: Rays a sample on which the logits between the surfaces are trained.
@@ -55,16 +56,16 @@ MAX_DEPTH = 1.25
 MAX_SLOPE = 5.0
 #: Distances, in rays, over which slopes are compared.
 SLOPE_STEPS = (1, 4)
-#: Highest learning rates of the convolutions and of the transformer; both AdamW.
-PEAK_RATE, PEAK_RATE_THINKING = 1e-3, 8e-4
+#: Highest learning rates, all AdamW: of the convolutions, of the transformer, and of DINOv2's tuned layers.
+PEAKS = (4e-4, 3e-4, 3e-5)
 BATCH, EMA, WARM_UP = 16, 0.997, 100
-#: Share of the encoder's channels left out of each training sample, and AdamW's decay.
-FEATURE_DROPOUT, WEIGHT_DECAY = 0.2, 0.05
+#: AdamW's decay.
+WEIGHT_DECAY = 0.05
 #: Share of the samples that are made wider or narrower, and by how much at most.
 STRETCHED, STRETCH = 0.6, 1.3
 #: Share of samples shown in the orientation in which DINOv2 saw them, and not as its mirror image.
 TRUE_ORIENTATION = 0.75
-#: The curves' fixed validation set: the first objects of the split, in these views.
+#: The curves' validation set, the same for a whole run: the first objects of the split, in these views.
 VALIDATION_OBJECTS, VALIDATION_VIEWS = 64, (2, 5)
 
 
@@ -185,11 +186,10 @@ def vary(batch: Batch) -> Batch:
     The encoder's maps are computed once for each view, so they can only be thinned out.
     """
     n = len(batch.photo)
+    *maps, tokens = batch.features
     gain = torch.empty(n, 3, 1, 1).uniform_(0.85, 1.15) * torch.empty(n, 1, 1, 1).uniform_(0.75, 1.25)
     photo = torch.where(batch.mask > 0.5, (batch.photo * gain).clamp(0, 255), batch.photo)
-    *maps, tokens = batch.features
-    features = [functional.dropout2d(feature, FEATURE_DROPOUT) for feature in maps]
-    features.append(tokens * functional.dropout(torch.ones(n, 1, tokens.shape[2]), FEATURE_DROPOUT))
+    features = [*(functional.dropout2d(feature, FEATURE_DROPOUT) for feature in maps), tokens]
     return replace(batch, photo=photo.contiguous(memory_format=torch.channels_last), features=features)
 
 
@@ -313,21 +313,24 @@ class Trainer:
         if start and not self.path.exists():
             self.decoder.load_state_dict(torch.load(start, weights_only=True)["average"])
         self.average = copy.deepcopy(self.decoder).eval()
-        thinking = set(self.decoder.thinking.parameters())
-        groups = [
-            {"params": [p for p in self.decoder.parameters() if p not in thinking], "peak": PEAK_RATE},
-            {"params": list(self.decoder.thinking.parameters()), "peak": PEAK_RATE_THINKING},
-        ]
-        self.optimizer = torch.optim.AdamW(groups, PEAK_RATE, weight_decay=WEIGHT_DECAY)
+        groups = [{"params": part, "peak": peak} for part, peak in zip(self._parts(), PEAKS, strict=True)]
+        self.optimizer = torch.optim.AdamW(groups, PEAKS[0], weight_decay=WEIGHT_DECAY)
         self.spent, self.step = 0.0, 0
         if self.path.exists():
             state = torch.load(self.path, weights_only=True)
             self.decoder.load_state_dict(state["decoder"])
             self.average.load_state_dict(state["average"])
             self.optimizer.load_state_dict(state["optimizer"])
-            for group, peak in zip(self.optimizer.param_groups, (PEAK_RATE, PEAK_RATE_THINKING), strict=True):
+            for group, peak in zip(self.optimizer.param_groups, PEAKS, strict=True):
                 group |= {"weight_decay": WEIGHT_DECAY, "peak": peak}  # a changed setting holds from the restart on
             self.spent, self.step = state["spent"], state["step"]
+
+    def _parts(self) -> tuple[list[nn.Parameter], ...]:
+        """The parameters by learning rate, in the order of ``PEAKS``."""
+        seeing = list(self.decoder.thinking.seeing.parameters())
+        thinking = [p for p in self.decoder.thinking.parameters() if not any(p is other for other in seeing)]
+        known = {id(p) for p in (*seeing, *thinking)}
+        return [p for p in self.decoder.parameters() if id(p) not in known], thinking, seeing
 
     def save(self) -> None:
         """Write the checkpoint; never leave a half-written one."""
@@ -336,6 +339,17 @@ class Trainer:
         part = self.path.with_suffix(".part")
         torch.save(state, part)
         part.rename(self.path)
+
+    def tell(self, values: dict[str, Any], held_out: Dataset | None) -> None:
+        """Add a line to the curves; with ``held_out``, save and measure first."""
+        line = {"step": self.step, "samples": self.step * BATCH, "minutes": round(self.spent / 60, 2)} | values
+        if held_out is not None:
+            self.save()
+            line["validation"] = {k: round(x, 5) for k, x in validate(self.average, held_out).items()}
+        text = json.dumps(line)
+        with (self.out / "curves.jsonl").open("a") as file:
+            file.write(text + "\n")
+        print(text, flush=True)
 
     def learn(self, batch: Batch) -> dict[str, float]:
         """One step."""
@@ -356,7 +370,7 @@ class Trainer:
         self.optimizer.step()
         self.step += 1
         self._follow()
-        return {name: float(part.detach()) for name, part in parts.items()} | {"rate": PEAK_RATE * share}
+        return {name: float(part.detach()) for name, part in parts.items()} | {"rate": PEAKS[0] * share}
 
     @torch.no_grad()
     def _follow(self) -> None:
@@ -385,6 +399,8 @@ def main() -> None:
     train = Dataset(args.data / "packed", "train")
     held_out = Dataset(args.data / "packed", "validation")
     means: dict[str, float] = {}
+    if trainer.step == 0:  # where the curves begin: with untrained weights, or with those of --start
+        trainer.tell({"objects": len(train.objects)}, held_out)
     started = time.monotonic()
     for batch in prefetched(batches(train, BATCH, seed=trainer.step)):
         for name, value in trainer.learn(vary(stretch(batch))).items():
@@ -392,21 +408,13 @@ def main() -> None:
         now = time.monotonic()
         trainer.spent, started = trainer.spent + now - started, now
         finished = trainer.spent > args.minutes * 60
-        if trainer.step % args.report == 0:
-            line = {"step": trainer.step, "samples": trainer.step * BATCH, "minutes": round(trainer.spent / 60, 2)}
-            line["objects"] = len(train.objects)
-            line |= {name: round(value, 5) for name, value in means.items()}
-            if trainer.step % (args.report * 4) == 0 or finished:
-                trainer.save()
-                held_out.refresh()
-                line["validation"] = {k: round(x, 5) for k, x in validate(trainer.average, held_out).items()}
-            with (args.out / "curves.jsonl").open("a") as file:
-                file.write(json.dumps(line) + "\n")
-            print(json.dumps(line), flush=True)
+        if trainer.step % args.report == 0 or finished:
+            line = {"objects": len(train.objects)} | {name: round(value, 5) for name, value in means.items()}
+            judged = trainer.step % (args.report * 4) == 0 or finished
+            trainer.tell(line, held_out if judged else None)
             means = {}
         if finished:
             break
-    trainer.save()
 
 
 if __name__ == "__main__":

@@ -76,6 +76,11 @@ BLEND = 0.02
 BACK_BLUR = 1.2
 """Standard deviation of the hidden surface's smoothing, rays. Nothing is known there that would be finer."""
 
+BACK_COLOR_BLUR = 3.0
+"""Standard deviation of the hidden surface's colours, rays. The network shows the front's print there again, faintly
+mirrored (14 validation objects from 4 other sides: SSIM 0.697 against 0.692, PSNR 15.61 against 15.54 dB). With a wider
+one the figures rise further, but a boot loses its sole's colour."""
+
 CALM_REACH, CALM_STEP = 1.5, 0.06
 """Standard deviations of the depth maps' bilateral filter: rays, and half-sizes of depth. Without it, print on a flat
 box shows as bumps."""
@@ -248,7 +253,9 @@ def read_prediction(outputs: Outputs, alpha: NDArray[np.uint8]) -> tuple[dict[st
     first, last = extend(np.stack([first, last]), inside)
     first = np.clip(first, -DEPTH_RANGE + 0.1, DEPTH_RANGE - 0.1)
     last = np.minimum(np.maximum(last, first + MIN_THICKNESS), DEPTH_RANGE)
-    albedo = extend(outputs["albedo"][0].astype(np.float32), inside)
+    albedo = outputs["albedo"][0].astype(np.float32)
+    hidden = [blur(channel, inside, BACK_COLOR_BLUR) for channel in albedo[3:]]
+    albedo = extend(np.stack([*albedo[:3], *hidden]), inside)
     elevation, log_fov = (float(x) for x in outputs["camera"][0])
     arrays = {
         "depths": np.stack([first, last]).astype(np.float16),

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Make a checkpoint of the published network, to go on training it: ``python -m training.restore``.
+
+The ONNX file holds all that was trained, but with batch normalisation folded into the convolutions. What the folding
+took away, each layer's mean and variance, is measured anew on packed training views; the network is then the same
+function as the file, and ``python -m training.train --start build/pebble_start.pt`` begins where its training ended.
+"""
+
+import argparse
+from itertools import islice, pairwise
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from .encoder import PHOTO
+from .export import DEFAULT_GRAPH, check
+from .network import Decoder, Pebble
+from .train import BATCH, Dataset, batches
+
+#: Batches of training views on which means and variances are measured.
+CALIBRATION_BATCHES = 24
+#: What the exporter names after its module, and the end of the names of weights stored as float16.
+PREFIX, HALF = "network.decoder.", ".half"
+
+
+def read_weights(path: Path) -> tuple[dict[str, Tensor], list[Tensor], list[Tensor]]:
+    """The graph's tensors: those that kept their names; the folded convolutions' weights and biases by turns; matrices.
+
+    What the exporter transposed or folded it names anew, ``onnx::Conv_123``, and counts in the order of use.
+    """
+    values = {t.name.removesuffix(HALF): torch.from_numpy(_float32(t)) for t in onnx.load(path).graph.initializer}
+    named = {name.removeprefix(PREFIX): value for name, value in values.items() if name.startswith(PREFIX)}
+
+    def renamed(kind: str) -> list[Tensor]:
+        names = [name for name in values if name.startswith(kind)]
+        return [values[name] for name in sorted(names, key=lambda name: int(name.removeprefix(kind)))]
+
+    return named, renamed("onnx::Conv_"), renamed("onnx::MatMul_")
+
+
+def _float32(tensor: onnx.TensorProto) -> np.ndarray:
+    array = numpy_helper.to_array(tensor)
+    return array.astype(np.float32) if array.dtype == np.float16 else np.array(array)
+
+
+def fill(decoder: Decoder, path: Path) -> None:
+    """Put the graph's weights into the decoder; its batch normalisations only add the folded biases.
+
+    Raises:
+        ValueError: the graph is not one of this network's.
+    """
+    named, folded, matrices = read_weights(path)
+    state = decoder.state_dict()
+    linear = [f"{name}.weight" for name, module in decoder.named_modules() if isinstance(module, nn.Linear)]
+    linear = [name for name in linear if name not in named]
+    named |= {name: matrix.T for name, matrix in zip(linear, matrices[-len(linear) :], strict=True)}
+    pairs = folded_pairs(decoder)
+    weights, biases = folded[-2 * len(pairs) :: 2], folded[1 - 2 * len(pairs) :: 2]
+    for (convolution, norm), weight, bias in zip(pairs, weights, biases, strict=True):
+        named |= {f"{convolution}.weight": weight, f"{norm}.bias": bias}
+        named[f"{norm}.weight"] = torch.ones_like(bias)
+        named[f"{norm}.running_var"] = torch.full_like(bias, 1 - decoder.get_submodule(norm).eps)
+        named[f"{norm}.running_mean"] = torch.zeros_like(bias)
+    named = {name: value for name, value in named.items() if name in state}
+    missing = [name for name in state if name not in named and not name.endswith("num_batches_tracked")]
+    if missing:
+        raise ValueError(f"{path.name} lacks {', '.join(missing[:5])}: it is of another version of the network")
+    decoder.load_state_dict(named, strict=False)
+
+
+def folded_pairs(decoder: Decoder) -> list[tuple[str, str]]:
+    """Names of each convolution without a bias and of the normalisation behind it, in the order of use."""
+    modules = list(decoder.named_modules())
+    pairs = []
+    for (name, module), (following, norm) in pairwise(modules):
+        if isinstance(module, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+            pairs.append((name, following))
+    return pairs
+
+
+@torch.no_grad()
+def calibrate(decoder: Decoder, dataset: Dataset) -> None:
+    """Give each batch normalisation the mean and variance of what comes in, and keep what it computes."""
+    norms = [module for module in decoder.modules() if isinstance(module, nn.BatchNorm2d)]
+    sums = {norm: torch.zeros(2, norm.num_features, dtype=torch.float64) for norm in norms}
+
+    def note(norm: nn.BatchNorm2d, inputs: tuple[Tensor, ...]) -> None:
+        flat = inputs[0].double().transpose(0, 1).flatten(1)
+        sums[norm] += torch.stack([flat.mean(1), (flat**2).mean(1)]) / CALIBRATION_BATCHES
+
+    hooks = [norm.register_forward_pre_hook(note) for norm in norms]
+    decoder.eval()
+    for batch in islice(batches(dataset, BATCH, seed=0), CALIBRATION_BATCHES):
+        decoder(batch.photo, batch.mask, batch.features, batch.columns)
+    for hook in hooks:
+        hook.remove()
+    for norm in norms:
+        mean, square = sums[norm].float()
+        norm.running_mean.copy_(mean)
+        norm.running_var.copy_((square - mean**2).clamp(min=0))
+        norm.weight.copy_((norm.running_var + norm.eps).sqrt())
+        norm.bias.add_(mean)
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--graph", type=Path, default=DEFAULT_GRAPH)
+    parser.add_argument("--data", type=Path, default=Path("build/dataset"))
+    parser.add_argument("--out", type=Path, default=Path("build/pebble_start.pt"))
+    args = parser.parse_args()
+    decoder = Decoder()
+    fill(decoder, args.graph)
+    calibrate(decoder, Dataset(args.data / "packed", "train"))
+    torch.manual_seed(0)
+    example = (torch.rand(1, 3, PHOTO, PHOTO) * 255, (torch.rand(1, 1, PHOTO, PHOTO) > 0.5).float())
+    check(Pebble(decoder).eval(), args.graph, example)
+    torch.save({"average": decoder.state_dict()}, args.out)
+    print(f"{args.out}: the weights of {args.graph.name}")
+
+
+if __name__ == "__main__":
+    main()
