@@ -3,22 +3,15 @@
 
 import bpy
 
-from ..scene.stored_code import has_code, has_mirror
-from .sidebar import SidebarPanel
+from ..scene.stored_code import has_mirror
+from .sidebar import ResultPanel
 
 
-class IMAGE_TO_3D_PT_adjust(SidebarPanel, bpy.types.Panel):
+class IMAGE_TO_3D_PT_adjust(ResultPanel, bpy.types.Panel):
     """Sliders for the active object, and the button."""
 
     bl_idname = "IMAGE_TO_3D_PT_adjust"
-    bl_parent_id = "IMAGE_TO_3D_PT_main"
     bl_label = "Adjust"
-    bl_options = {"DEFAULT_CLOSED"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only for an object that was reconstructed."""
-        return has_code(context.object)
 
     def draw(self, context: bpy.types.Context) -> None:
         """Surface, then texture."""

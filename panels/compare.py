@@ -3,22 +3,14 @@
 
 import bpy
 
-from ..scene.stored_code import has_code
-from .sidebar import SidebarPanel
+from .sidebar import ResultPanel
 
 
-class IMAGE_TO_3D_PT_compare(SidebarPanel, bpy.types.Panel):
+class IMAGE_TO_3D_PT_compare(ResultPanel, bpy.types.Panel):
     """Another result, side by side, keep one."""
 
     bl_idname = "IMAGE_TO_3D_PT_compare"
-    bl_parent_id = "IMAGE_TO_3D_PT_main"
     bl_label = "Compare"
-    bl_options = {"DEFAULT_CLOSED"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only for an object that was reconstructed."""
-        return has_code(context.object)
 
     def draw(self, _context: bpy.types.Context) -> None:
         """In the order of use."""

@@ -4,22 +4,14 @@
 import bpy
 
 from ..scene.photos import listed_photos
-from ..scene.stored_code import has_code
-from .sidebar import SidebarPanel
+from .sidebar import ResultPanel
 
 
-class IMAGE_TO_3D_PT_photos(SidebarPanel, bpy.types.Panel):
+class IMAGE_TO_3D_PT_photos(ResultPanel, bpy.types.Panel):
     """The photos that were projected, and the button for another."""
 
     bl_idname = "IMAGE_TO_3D_PT_photos"
-    bl_parent_id = "IMAGE_TO_3D_PT_main"
     bl_label = "More Photos"
-    bl_options = {"DEFAULT_CLOSED"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only for an object that was reconstructed."""
-        return has_code(context.object)
 
     def draw(self, context: bpy.types.Context) -> None:
         """A line for each photo: its name, how well its outline agrees, and what can be done with it."""

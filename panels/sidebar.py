@@ -7,6 +7,7 @@ from ..cutout_preview import PREVIEW
 from ..engine import ENGINE
 from ..inference.sentence import Sentence
 from ..operators.cutout import preview_key
+from ..scene.stored_code import has_code
 from ..translations import OWN_CONTEXT, iface_
 from .models import draw_hint
 from .text import wrap
@@ -22,6 +23,18 @@ class SidebarPanel:
     bl_region_type = "UI"
     bl_category = "Image to 3D"
     bl_translation_context = OWN_CONTEXT
+
+
+class ResultPanel(SidebarPanel):
+    """Folded panels for an object that was reconstructed; without one they are not there."""
+
+    bl_parent_id = "IMAGE_TO_3D_PT_main"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only for an object that was reconstructed."""
+        return has_code(context.object)
 
 
 class IMAGE_TO_3D_PT_main(SidebarPanel, bpy.types.Panel):

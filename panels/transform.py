@@ -4,22 +4,14 @@
 import bpy
 
 from ..scene.camera import matched_camera
-from ..scene.stored_code import has_code
-from .sidebar import SidebarPanel
+from .sidebar import ResultPanel
 
 
-class IMAGE_TO_3D_PT_transform(SidebarPanel, bpy.types.Panel):
+class IMAGE_TO_3D_PT_transform(ResultPanel, bpy.types.Panel):
     """How large the object is, how it stands, and how it compares with the photo."""
 
     bl_idname = "IMAGE_TO_3D_PT_transform"
-    bl_parent_id = "IMAGE_TO_3D_PT_main"
     bl_label = "Size and Camera"
-    bl_options = {"DEFAULT_CLOSED"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only for an object that was reconstructed."""
-        return has_code(context.object)
 
     def draw(self, context: bpy.types.Context) -> None:
         """Buttons, then the slider that fades between photo and render."""
