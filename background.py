@@ -16,6 +16,7 @@ import bpy
 from .compat import module_folder
 from .inference.errors import WorkerError
 from .inference.runtime import RuntimeSettings
+from .inference.sentence import Sentence
 from .inference.tasks import Task
 from .jobs import Host, Job, Launch
 
@@ -70,7 +71,8 @@ def create_launch(folder: Path) -> Launch:
     missing = [name for name, found in folders.items() if found is None]
     if missing:
         raise WorkerError(
-            f"The Python package '{missing[0]}' is missing.", "Install the extension again from its zip file."
+            Sentence("The Python package '{name}' is missing.", name=missing[0]),
+            "Install the extension again from its zip file.",
         )
     search_paths = tuple(dict.fromkeys(str(found) for found in folders.values()))
     launch = Launch(

@@ -20,6 +20,7 @@ from .checkpoints import Checkpoint, TensorInfo, open_checkpoint
 from .derivations import RULES, as_type
 from .errors import Cancelled, ModelError
 from .monitor import Monitor
+from .sentence import Sentence
 
 WRAPPERS = ("", "state_dict.", "module.", "model.", "state_dict.module.", "state_dict.model.")
 """What training tools put before every name: Lightning's dictionary, torch's parallel wrapper, a model's attribute."""
@@ -78,11 +79,18 @@ def load_manifest(graph: Path) -> Manifest:
             content["initializers"],
         )
     except OSError as error:
-        raise ModelError(f"The network's list of tensors '{path}' is missing.", REINSTALL) from error
+        raise ModelError(
+            Sentence("The network's list of tensors '{path}' is missing.", path=path), REINSTALL
+        ) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"The network's list of tensors '{path.name}' is damaged.", REINSTALL) from error
+        raise ModelError(
+            Sentence("The network's list of tensors '{name}' is damaged.", name=path.name), REINSTALL
+        ) from error
     if fingerprint(tensors) != manifest.fingerprint:
-        raise ModelError(f"The network's list of tensors '{path.name}' was changed since it was exported.", REINSTALL)
+        raise ModelError(
+            Sentence("The network's list of tensors '{name}' was changed since it was exported.", name=path.name),
+            REINSTALL,
+        )
     return manifest
 
 
@@ -151,8 +159,12 @@ def match(manifest: Manifest, checkpoint: Checkpoint) -> dict[str, str]:
     ]
     if problems:
         raise ModelError(
-            f"The checkpoint '{checkpoint.path.name}' does not fit the network '{manifest.graph}': "
-            f"{'; '.join(problems)}.",
+            Sentence(
+                "The checkpoint '{name}' does not fit the network '{network}': {problems}.",
+                name=checkpoint.path.name,
+                network=manifest.graph,
+                problems="; ".join(problems),
+            ),
             "Choose the checkpoint that the system's authors publish for exactly this system.",
         )
     return {name: prefix + name for name in manifest.tensors}
@@ -178,12 +190,21 @@ def bind(manifest: Manifest, checkpoint: Checkpoint, monitor: Monitor) -> dict[s
             array = _initializer(origin, names, checkpoint)
         except FloatingPointError as error:
             raise ModelError(
-                f"The checkpoint '{checkpoint.path.name}' has numbers in '{name}' that are too large for 16 bits.",
+                Sentence(
+                    "The checkpoint '{name}' has numbers in '{tensor}' that are too large for 16 bits.",
+                    name=checkpoint.path.name,
+                    tensor=name,
+                ),
                 "Choose the precision float32.",
             ) from error
         except KeyError as error:
             raise ModelError(
-                f"The list of tensors of '{manifest.graph}' asks for the unknown {error}.", REINSTALL
+                Sentence(
+                    "The list of tensors of '{network}' asks for the unknown {name}.",
+                    network=manifest.graph,
+                    name=error,
+                ),
+                REINSTALL,
             ) from error
         arrays[name] = array
     return arrays

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from .errors import ModelError
 from .safetensors_header import is_safetensors, read_safetensors
+from .sentence import Sentence
 from .tensor_layout import STORED_TYPES, Refused, TensorLayout, quote
 from .tensor_pickle import TensorDescription, read_tensor_pickle
 from .torch_archive import Member, find_members, is_zip, read_small_member
@@ -110,18 +111,21 @@ def open_checkpoint(path: Path) -> Checkpoint:
         with path.open("rb") as file:
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except FileNotFoundError as error:
-        raise ModelError(f"The checkpoint '{path}' is missing.", HINT) from error
+        raise ModelError(Sentence("The checkpoint '{path}' is missing.", path=path), HINT) from error
     except ValueError as error:  # what mmap says about an empty file
-        raise ModelError(f"The checkpoint '{path.name}' is empty.", HINT) from error
+        raise ModelError(Sentence("The checkpoint '{name}' is empty.", name=path.name), HINT) from error
     except OSError as error:
         raise ModelError(
-            f"The checkpoint '{path}' cannot be read ({error.strerror}).", "Check the file and its permissions."
+            Sentence("The checkpoint '{path}' cannot be read ({reason}).", path=path, reason=error.strerror),
+            "Check the file and its permissions.",
         ) from error
     try:
         return Checkpoint(path, data, read_layouts(data))
     except Refused as error:
         data.close()
-        raise ModelError(f"The checkpoint '{path.name}' cannot be used: {error}.", HINT) from error
+        raise ModelError(
+            Sentence("The checkpoint '{name}' cannot be used: {reason}.", name=path.name, reason=error), HINT
+        ) from error
 
 
 def widen(bits: NDArray[np.uint16]) -> NDArray[np.float32]:

@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 from .binding import check_fit
 from .errors import DownloadError, ReconstructionError
 from .monitor import ModelStage, Monitor
+from .sentence import Sentence
 from .store import LOCK, HashOrigin, Installed, Store, cannot_write, checkpoint_source, gigabytes, hash_file
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def _require_permission(connection: Connection) -> None:
         )
     if connection.endpoint and urlsplit(connection.endpoint).scheme not in ("http", "https"):
         raise DownloadError(
-            f"The mirror's address '{connection.endpoint}' is not a web address.",
+            Sentence("The mirror's address '{address}' is not a web address.", address=connection.endpoint),
             "Enter one that starts with https://, or leave it empty.",
         )
 
@@ -136,7 +137,7 @@ def _import_client() -> Any:  # noqa: ANN401 - the client is loaded late and may
             importlib.import_module(name)
     except ImportError as error:
         raise DownloadError(
-            f"The Python package '{error.name}' is missing, so nothing can be downloaded.",
+            Sentence("The Python package '{name}' is missing, so nothing can be downloaded.", name=error.name),
             "Install the extension's package that was made for this system, or use a file you have.",
         ) from error
     constants.HF_HUB_DISABLE_TELEMETRY = True
@@ -153,7 +154,8 @@ def _lock(path: Path, card: "SystemCard") -> Iterator[None]:
         lock.acquire(timeout=0)
     except filelock.Timeout as error:
         raise DownloadError(
-            f"{card.name} is being installed already, perhaps by another Blender.", "Wait until that has ended."
+            Sentence("{name} is being installed already, perhaps by another Blender.", name=card.name),
+            "Wait until that has ended.",
         ) from error
     except OSError as error:
         raise cannot_write(path.parent, error) from error
@@ -169,7 +171,10 @@ def _headers(client: Any, source: "CheckpointSource", connection: Connection) ->
     endpoint = urlsplit(connection.endpoint or client.constants.ENDPOINT)
     if token and endpoint.scheme != "https" and endpoint.hostname not in ("localhost", "127.0.0.1", "::1"):
         raise DownloadError(
-            f"The mirror '{endpoint.hostname}' has no encrypted connection, so your access token is not sent to it.",
+            Sentence(
+                "The mirror '{host}' has no encrypted connection, so your access token is not sent to it.",
+                host=endpoint.hostname,
+            ),
             "Use an address that starts with https://, or remove the token.",
         )
     headers: dict[str, str] = client.utils.build_hf_headers(token=token or False)
@@ -189,23 +194,31 @@ def _ask(
     said = client.get_hf_file_metadata(place(revision=source.revision), token=False, headers=headers, endpoint=endpoint)
     commit, etag = said.commit_hash or source.revision, said.etag or ""
     if COMMIT.fullmatch(source.revision) and commit != source.revision:
-        raise _other_file(card, f"commit {commit[:8]} instead of {source.revision[:8]}")
+        raise _other_file(card, _instead(f"commit {commit[:8]}", source.revision[:8]))
     told = etag if SHA256.fullmatch(etag) else None
     if source.sha256 is not None and told not in (None, source.sha256):
-        raise _other_file(card, "its SHA-256 differs")
+        raise _other_file(card, Sentence("its SHA-256 differs"))
     sha256 = source.sha256 or told
     if sha256 is None:
-        raise _other_file(card, "without its SHA-256")
+        raise _other_file(card, Sentence("without its SHA-256"))
     size = source.size_bytes if said.size is None else said.size
     if abs(size - source.size_bytes) > SIZE_TOLERANCE * source.size_bytes:
-        raise _other_file(card, f"{gigabytes(size)} instead of {gigabytes(source.size_bytes)}")
+        raise _other_file(card, _instead(gigabytes(size), gigabytes(source.size_bytes)))
     origin = HashOrigin.CARD if source.sha256 else HashOrigin.HUB
     return Offer(place(revision=commit), commit, sha256, origin, size)
 
 
-def _other_file(card: "SystemCard", difference: str) -> DownloadError:
+def _instead(found: str, expected: str) -> Sentence:
+    return Sentence("{found} instead of {expected}", found=found, expected=expected)
+
+
+def _other_file(card: "SystemCard", difference: Sentence) -> DownloadError:
     return DownloadError(
-        f"The hub offers another file than the {card.name} that this extension knows ({difference}).",
+        Sentence(
+            "The hub offers another file than the {name} that this extension knows ({difference}).",
+            name=card.name,
+            difference=difference,
+        ),
         "Update the extension, remove a mirror from its preferences, or use a file you have.",
     )
 
@@ -263,8 +276,11 @@ def _check_and_name(part: Path, path: Path, offer: Offer, card: "SystemCard", mo
         if sha256 != offer.sha256:
             part.unlink()
             raise DownloadError(
-                f"What was downloaded for {card.name} is damaged or not the published file (its SHA-256 differs), "
-                "and was deleted.",
+                Sentence(
+                    "What was downloaded for {name} is damaged or not the published file (its SHA-256 differs), "
+                    "and was deleted.",
+                    name=card.name,
+                ),
                 "Try again; if it happens again, a proxy or mirror changes files: use a file you have.",
             )
         check_fit(card.graphs, part)
@@ -301,16 +317,17 @@ def _explain(
     if isinstance(error, errors.HfHubHTTPError):
         return _explain_answer(error, card, connection)
     if isinstance(error, httpx.HTTPError | httpx.InvalidURL):
-        host = urlsplit(connection.endpoint).hostname or "the hub"
+        host = urlsplit(connection.endpoint).hostname or Sentence("the hub")
         return DownloadError(
-            f"The connection to {host} failed ({_first_line(error)}).",
+            Sentence("The connection to {host} failed ({reason}).", host=host, reason=_first_line(error)),
             "Check your internet connection and proxy. What was downloaded is kept; install again to go on from there.",
         )
     if isinstance(error, OSError) and error.errno in NO_SPACE and folder is not None:
         return cannot_write(folder, error)
     if isinstance(error, OSError) and error.errno is None:  # the client's check of the size
         return DownloadError(
-            f"The download of {card.name} ended early.", "Install it again to go on from where it stopped."
+            Sentence("The download of {name} ended early.", name=card.name),
+            "Install it again to go on from where it stopped.",
         )
     if isinstance(error, OSError) and folder is not None:
         return cannot_write(folder, error)
@@ -326,26 +343,35 @@ def _explain_answer(error: Any, card: "SystemCard", connection: Connection) -> D
         page = f"https://huggingface.co/{source.repository}"
         if source.is_gated:
             return DownloadError(
-                f"The authors of {card.name} give it only to those who agreed to their terms.",
-                f"Agree on {page}, then enter an access token in the extension's preferences.",
+                Sentence("The authors of {name} give it only to those who agreed to their terms.", name=card.name),
+                Sentence("Agree on {page}, then enter an access token in the extension's preferences.", page=page),
             )
         return DownloadError(
-            f"The hub refused the download of {card.name} ({code}).",
+            Sentence("The hub refused the download of {name} ({code}).", name=card.name, code=code),
             "Check the access token and the mirror in the extension's preferences.",
         )
     if code == 404:
         return DownloadError(
-            f"The hub no longer has '{source.filename}' of {source.repository} ({code}).",
+            Sentence(
+                "The hub no longer has '{file}' of {repository} ({code}).",
+                file=source.filename,
+                repository=source.repository,
+                code=code,
+            ),
             "Update the extension, or use a file you have.",
         )
     if code == 429:
         wait = answer.headers.get("Retry-After", "")
         return DownloadError(
             "The hub has had too many requests from your address.",
-            f"Wait {wait} seconds and try again." if wait.isdigit() else "Wait some minutes and try again.",
+            Sentence("Wait {seconds} seconds and try again.", seconds=wait)
+            if wait.isdigit()
+            else "Wait some minutes and try again.",
         )
-    who = "mirror" if connection.endpoint else "hub"
-    return DownloadError(f"The {who} cannot send {card.name} now (it answered {code}).", "Try again later.")
+    told = "The hub cannot send {name} now (it answered {code})."
+    if connection.endpoint:
+        told = "The mirror cannot send {name} now (it answered {code})."
+    return DownloadError(Sentence(told, name=card.name, code=code), "Try again later.")
 
 
 def _size(path: Path) -> int:

@@ -22,6 +22,7 @@ from .checkpoints import open_checkpoint
 from .errors import Cancelled, ModelError
 from .monitor import Monitor
 from .network import Network, Precision
+from .sentence import Sentence
 from .store import Store
 
 PROVIDERS = {
@@ -80,7 +81,8 @@ class Runtime:
     def __init__(self, settings: RuntimeSettings) -> None:
         if settings.device not in ("auto", *PROVIDERS):
             raise ModelError(
-                f"There is no compute device called '{settings.device}'.", f"Choose auto or {', '.join(PROVIDERS)}."
+                Sentence("There is no compute device called '{name}'.", name=settings.device),
+                Sentence("Choose auto or {names}.", names=", ".join(PROVIDERS)),
             )
         self._settings = settings
         self.store = Store(settings.models_folder)
@@ -120,7 +122,7 @@ class Runtime:
         except _errors(self._ort) as error:
             if self.device == "cpu":
                 raise ModelError(
-                    f"The network '{network.name}' failed ({_first_line(error)}).",
+                    Sentence("The network '{name}' failed ({reason}).", name=network.name, reason=_first_line(error)),
                     "Reinstall the extension; if it happens again, report it with the preferences' diagnostics.",
                 ) from error
             self._fall_back_to_cpu(_first_line(error), monitor)
@@ -168,7 +170,7 @@ class Runtime:
 
     def _session(self, network: Path | Network, monitor: Monitor) -> Any:  # noqa: ANN401 - onnxruntime has no types
         if not self._is_available:
-            self._fall_back_to_cpu("this build of ONNX Runtime does not support it", monitor)
+            self._fall_back_to_cpu(Sentence("this build of ONNX Runtime does not support it"), monitor)
         if network not in self._sessions:
             self._sessions[network] = self._load(network, monitor)
         return self._sessions[network].session
@@ -176,21 +178,24 @@ class Runtime:
     def _load(self, network: Path | Network, monitor: Monitor) -> _Loaded:
         file = network if isinstance(network, Path) else network.variant(self._settings.precision, self.device)
         if not file.is_file():
-            raise ModelError(f"The network '{file}' is missing.", "Reinstall the extension.")
+            raise ModelError(Sentence("The network '{path}' is missing.", path=file), "Reinstall the extension.")
         weights = {} if isinstance(network, Path) else _read_weights(file, network.checkpoint, monitor)
         try:
             loaded = self._create(file, weights)
         except _errors(self._ort) as error:
             if self.device == "cpu":
                 raise ModelError(
-                    f"The network '{file.name}' cannot be loaded: the file is damaged or not an ONNX network.",
+                    Sentence(
+                        "The network '{name}' cannot be loaded: the file is damaged or not an ONNX network.",
+                        name=file.name,
+                    ),
                     "Reinstall the extension.",
                 ) from error
             self._fall_back_to_cpu(_first_line(error), monitor)
             return self._load(network, monitor)
         # ONNX Runtime itself goes on without a provider whose libraries it cannot load; only this list tells.
         if PROVIDERS[self.device] not in loaded.session.get_providers():
-            self._fall_back_to_cpu("its driver or libraries could not be loaded", monitor)
+            self._fall_back_to_cpu(Sentence("its driver or libraries could not be loaded"), monitor)
             return self._load(network, monitor)
         if isinstance(network, Network):
             _check_origin(loaded.session, file)
@@ -232,7 +237,13 @@ class Runtime:
         return values
 
     def _fall_back_to_cpu(self, reason: str, monitor: Monitor) -> None:
-        monitor.warn(f"The {self.device} device cannot be used ({reason}); the CPU is used instead, which is slower.")
+        monitor.warn(
+            Sentence(
+                "The {name} device cannot be used ({reason}); the CPU is used instead, which is slower.",
+                name=self.device,
+                reason=reason,
+            )
+        )
         self.device = "cpu"
         self._is_available = True
         self.release()
@@ -253,7 +264,10 @@ def _check_origin(session: Any, graph: Path) -> None:  # noqa: ANN401
     """
     exported = session.get_modelmeta().custom_metadata_map.get("fingerprint")
     if exported != load_manifest(graph).fingerprint:
-        raise ModelError(f"The network '{graph.name}' and its list of tensors differ.", "Reinstall the extension.")
+        raise ModelError(
+            Sentence("The network '{name}' and its list of tensors differ.", name=graph.name),
+            "Reinstall the extension.",
+        )
 
 
 def _import_onnxruntime() -> Any:  # noqa: ANN401
@@ -262,7 +276,7 @@ def _import_onnxruntime() -> Any:  # noqa: ANN401
         import onnxruntime
     except ImportError as error:
         raise ModelError(
-            f"ONNX Runtime cannot be loaded ({_first_line(error)}).",
+            Sentence("ONNX Runtime cannot be loaded ({reason}).", reason=_first_line(error)),
             "Install the extension's package that was made for this system.",
         ) from error
     # The Windows builds report usage to Microsoft unless told not to.

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from .binding import check_fit
 from .errors import ModelError, OutputError
 from .monitor import ModelStage, Monitor
+from .sentence import Sentence
 
 if TYPE_CHECKING:
     from .systems import CheckpointSource, SystemCard
@@ -120,7 +121,7 @@ class Store:
             raise not_installed(card)
         if not found.is_intact:
             raise ModelError(
-                f"The file of {card.name} is missing or was changed: '{found.path}'.",
+                Sentence("The file of {name} is missing or was changed: '{path}'.", name=card.name, path=found.path),
                 "Bring it back, or install it again in the extension's preferences.",
             )
         return found.path
@@ -154,8 +155,13 @@ class Store:
         free = shutil.disk_usage(folder).free
         if free < needed + SPARE_BYTES:
             raise OutputError(
-                f"{card.name} needs {gigabytes(needed + SPARE_BYTES)} of disk space, "
-                f"and {gigabytes(free)} are free in '{folder}'.",
+                Sentence(
+                    "{name} needs {needed} of disk space, and {free} are free in '{folder}'.",
+                    name=card.name,
+                    needed=gigabytes(needed + SPARE_BYTES),
+                    free=gigabytes(free),
+                    folder=folder,
+                ),
                 "Free some space, or choose another models folder in the extension's preferences.",
             )
 
@@ -207,7 +213,11 @@ class Store:
         origin = HashOrigin.CARD if sha256 == source.sha256 else HashOrigin.FILE
         check_fit(card.graphs, file)
         if origin is HashOrigin.FILE and source.sha256 is not None:
-            monitor.warn(f"It is not the file that {card.name}'s authors publish, but it has the same tensors.")
+            monitor.warn(
+                Sentence(
+                    "It is not the file that {name}'s authors publish, but it has the same tensors.", name=card.name
+                )
+            )
         is_external = not copy and file.parent != self.folder_for(card)
         path = file if is_external else self._copy(card, file, size, monitor)
         return self.record(card, Installed(path, str(file), "", sha256, origin, size, is_external))
@@ -226,7 +236,11 @@ class Store:
         sha256, _size = hash_file(found.path, monitor)
         if sha256 != found.sha256:
             raise ModelError(
-                f"The file of {card.name} was damaged or changed since it was installed: '{found.path}'.",
+                Sentence(
+                    "The file of {name} was damaged or changed since it was installed: '{path}'.",
+                    name=card.name,
+                    path=found.path,
+                ),
                 "Remove it and install it again.",
             )
         check_fit(card.graphs, found.path)
@@ -253,7 +267,12 @@ class Store:
             shutil.rmtree(folder)
         except OSError as error:
             raise OutputError(
-                f"{card.name} cannot be removed from '{folder}' ({error.strerror or error}).",
+                Sentence(
+                    "{name} cannot be removed from '{folder}' ({reason}).",
+                    name=card.name,
+                    folder=folder,
+                    reason=error.strerror or error,
+                ),
                 "Close other Blenders that use it and try again.",
             ) from error
         return freed
@@ -285,7 +304,9 @@ def checkpoint_source(card: "SystemCard") -> "CheckpointSource":
         ModelError: the system is bundled with the extension and has none.
     """
     if card.checkpoint is None:
-        raise ModelError(f"{card.name} is bundled with the extension.", "There is nothing to install or remove.")
+        raise ModelError(
+            Sentence("{name} is bundled with the extension.", name=card.name), "There is nothing to install or remove."
+        )
     return card.checkpoint
 
 
@@ -306,7 +327,8 @@ def hash_file(path: Path, monitor: Monitor) -> tuple[str, int]:
                 monitor.progress(done / max(size, done))
     except OSError as error:
         raise ModelError(
-            f"'{path}' cannot be read ({error.strerror or error}).", "Choose another file, or check its permissions."
+            Sentence("'{path}' cannot be read ({reason}).", path=path, reason=error.strerror or error),
+            "Choose another file, or check its permissions.",
         ) from error
     return digest.hexdigest(), done
 
@@ -314,15 +336,18 @@ def hash_file(path: Path, monitor: Monitor) -> tuple[str, int]:
 def not_installed(card: "SystemCard") -> ModelError:
     """The failure to find a checkpoint, in words."""
     return ModelError(
-        f"{card.name} is not installed.",
-        f"Install it in the extension's preferences ({gigabytes(card.download_bytes)}), or choose another system.",
+        Sentence("{name} is not installed.", name=card.name),
+        Sentence(
+            "Install it in the extension's preferences ({size}), or choose another system.",
+            size=gigabytes(card.download_bytes),
+        ),
     )
 
 
 def cannot_write(path: Path, error: OSError) -> OutputError:
     """The failure to write into the models folder, in words."""
     return OutputError(
-        f"'{path}' cannot be written ({error.strerror or error}).",
+        Sentence("'{path}' cannot be written ({reason}).", path=path, reason=error.strerror or error),
         "Free some space, or choose another models folder in the extension's preferences.",
     )
 

@@ -15,6 +15,7 @@ from PIL import Image
 from .errors import OutputError, PhotoError
 from .monitor import Monitor
 from .photo import Photo, load_photo
+from .sentence import Sentence
 
 COLUMNS, ROWS = 2, 3
 COUNT = COLUMNS * ROWS
@@ -41,7 +42,12 @@ def split_sheet(sheet: Photo) -> NDArray[np.float32]:
     height, width = sheet.pixels.shape[:2]
     if width * ROWS != height * COLUMNS or width % COLUMNS:
         raise PhotoError(
-            f"'{sheet.name}' is {width} x {height} pixels, which isn't a sheet of six views.",
+            Sentence(
+                "'{name}' is {width} x {height} pixels, which isn't a sheet of six views.",
+                name=sheet.name,
+                width=width,
+                height=height,
+            ),
             "Give one picture with the views in three rows of two, such as 640 x 960 pixels, or six photos.",
         )
     whole = _over_white(Image.fromarray(sheet.pixels))
@@ -69,19 +75,27 @@ def join_views(photos: Sequence[Path], sheet: Path, monitor: Monitor) -> None:
         OutputError: the sheet can't be written.
     """
     if len(photos) != COUNT:
-        raise PhotoError(f"There are {len(photos)} views, not {COUNT}.", "Give six photos, in the order of the views.")
+        raise PhotoError(
+            Sentence("There are {count} views, not {expected}.", count=len(photos), expected=COUNT),
+            "Give six photos, in the order of the views.",
+        )
     whole = Image.new("RGB", (COLUMNS * VIEW_SIZE, ROWS * VIEW_SIZE))
     for number, path in enumerate(photos):
         pixels = load_photo(path, monitor).pixels
         if pixels.shape[0] != pixels.shape[1]:
-            raise PhotoError(f"The view '{path.name}' isn't square.", "Crop all views to squares of one scale.")
+            raise PhotoError(
+                Sentence("The view '{name}' isn't square.", name=path.name), "Crop all views to squares of one scale."
+            )
         view = _over_white(Image.fromarray(pixels)).resize((VIEW_SIZE, VIEW_SIZE), Image.Resampling.BICUBIC)
         row, column = divmod(number, COLUMNS)
         whole.paste(view, (column * VIEW_SIZE, row * VIEW_SIZE))
     try:
         whole.save(sheet, "PNG")
     except OSError as error:
-        raise OutputError(f"'{sheet}' cannot be written ({error.strerror}).", "Choose another folder.") from error
+        raise OutputError(
+            Sentence("'{path}' cannot be written ({reason}).", path=sheet, reason=error.strerror),
+            "Choose another folder.",
+        ) from error
 
 
 def _over_white(picture: Image.Image) -> Image.Image:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..inference.errors import WorkerError
 from ..inference.runtime import RuntimeSettings
+from ..inference.sentence import Sentence
 
 REQUIRED_MODULES = ("onnxruntime", "PIL", "numpy", "openvdb")
 """What the worker imports; none of it is in the standard library. Those the extension brings come first, so that their
@@ -67,4 +68,7 @@ def _module_folder(name: str) -> str:
     if blender is not None and blender.origin is not None:
         for found in sorted(Path(blender.origin).parent.glob(f"*/python/lib/**/site-packages/{name}*")):
             return str(found.parent)
-    raise WorkerError(f"The Python module '{name}' is not installed.", f"Install it, e.g. with: pip install {name}.")
+    raise WorkerError(
+        Sentence("The Python module '{name}' is not installed.", name=name),
+        Sentence("Install it, e.g. with: pip install {name}.", name=name),
+    )

@@ -9,10 +9,12 @@ from bpy.props import BoolProperty, StringProperty
 
 from ..inference.errors import Cancelled, ModelError, ReconstructionError
 from ..inference.model_tasks import AdoptModel, InstallModel, VerifyModel
+from ..inference.sentence import Sentence
 from ..inference.store import checkpoint_source, gigabytes
 from ..inference.systems import SystemCard, get_system
 from ..models import MODELS, ModelTask, connection, facts, models_folder
 from ..preferences import user_settings
+from ..translations import error_text, iface_, rpt_, tip_
 from .task_operator import runs_in_window
 
 SYSTEM_TEXTS = {"name": "System", "description": "Id of the reconstruction system, such as triposr"}
@@ -33,7 +35,7 @@ class ModelOperator:
     def poll(cls, _context: bpy.types.Context) -> bool:
         """Grey while another task is in progress, and says so."""
         if MODELS.is_busy:
-            cls.poll_message_set("A model is being installed or verified. Wait for it or cancel it")
+            cls.poll_message_set(tip_("A model is being installed or verified. Wait for it or cancel it"))
             return False
         return True
 
@@ -53,11 +55,11 @@ class ModelOperator:
                 return {"FINISHED"}
             MODELS.run(task, settings)
         except ReconstructionError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, error_text(error))
             return {"CANCELLED"}
         except Cancelled:
             return {"CANCELLED"}
-        self.report({"INFO"}, MODELS.notice)
+        self.report({"INFO"}, rpt_(MODELS.notice))
         return {"FINISHED"}
 
     def create_task(self, context: bpy.types.Context, card: SystemCard) -> ModelTask:
@@ -78,7 +80,7 @@ class IMAGE_TO_3D_OT_install_model(ModelOperator, bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         """Grey where Blender forbids connecting."""
         if not bpy.app.online_access:
-            cls.poll_message_set("Online access is off. Allow it in the preferences, System > Network")
+            cls.poll_message_set(tip_("Online access is off. Allow it in the preferences, System > Network"))
             return False
         return super().poll(context)
 
@@ -89,11 +91,14 @@ class IMAGE_TO_3D_OT_install_model(ModelOperator, bpy.types.Operator):
         try:
             card = get_system(self.system).card
         except ModelError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, error_text(error))
             return {"CANCELLED"}
         self._is_live = True
         return context.window_manager.invoke_props_dialog(
-            self, width=DIALOG_WIDTH, title=f"Install {card.name}", confirm_text="Install"
+            self,
+            width=DIALOG_WIDTH,
+            title=iface_(Sentence("Install {name}", name=card.name)),
+            confirm_text=iface_("Install"),
         )
 
     def draw(self, context: bpy.types.Context) -> None:
@@ -172,7 +177,10 @@ class IMAGE_TO_3D_OT_remove_model(ModelOperator, bpy.types.Operator):
         if not runs_in_window(context):
             return self.execute(context)
         return context.window_manager.invoke_confirm(
-            self, event, title="Remove this model?", message="Its file is deleted from the models folder."
+            self,
+            event,
+            title=iface_("Remove this model?"),
+            message=iface_("Its file is deleted from the models folder."),
         )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -180,9 +188,9 @@ class IMAGE_TO_3D_OT_remove_model(ModelOperator, bpy.types.Operator):
         try:
             freed = MODELS.remove(get_system(self.system).card, models_folder(context))
         except ReconstructionError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, error_text(error))
             return {"CANCELLED"}
-        self.report({"INFO"}, f"Removed; {gigabytes(freed)} are free again")
+        self.report({"INFO"}, rpt_(Sentence("Removed; {size} are free again", size=gigabytes(freed))))
         return {"FINISHED"}
 
 
@@ -197,7 +205,7 @@ class IMAGE_TO_3D_OT_cancel_model(bpy.types.Operator):
     def poll(cls, _context: bpy.types.Context) -> bool:
         """Grey while there is nothing to cancel."""
         if not MODELS.is_busy:
-            cls.poll_message_set("No model is being installed or verified")
+            cls.poll_message_set(tip_("No model is being installed or verified"))
             return False
         return True
 

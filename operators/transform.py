@@ -8,7 +8,9 @@ from bpy.props import EnumProperty, FloatProperty, FloatVectorProperty
 from bpy_extras import view3d_utils
 
 from ..inference.errors import ReconstructionError
+from ..inference.sentence import Sentence
 from ..scene.transform import Origin, move_origin, resize, stand_upright
+from ..translations import error_text, iface_, rpt_, tip_
 
 SIDES = (
     ("HEIGHT", "Height", "Along Z"),
@@ -16,7 +18,11 @@ SIDES = (
     ("DEPTH", "Depth", "Along Y"),
     ("LONGEST", "Longest Side", "Whichever side is the longest"),
 )
-ORIGINS = tuple((origin.name, origin.name.title(), f"The {origin.value}") for origin in Origin)
+ORIGINS = (
+    (Origin.BASE.name, "Base", "The centre of the base"),
+    (Origin.CENTRE.name, "Centre", "The centre of the bounding box"),
+    (Origin.MASS.name, "Mass", "The centre of the volume"),
+)
 
 
 class _MeshOperator:
@@ -28,20 +34,20 @@ class _MeshOperator:
     def poll(cls, context: bpy.types.Context) -> bool:
         """Grey without a mesh in Object Mode, and says so."""
         if context.object is None or context.object.type != "MESH" or context.mode != "OBJECT":
-            cls.poll_message_set("Select a mesh object in Object Mode")
+            cls.poll_message_set(tip_("Select a mesh object in Object Mode"))
             return False
         return True
 
-    def change(self, target: bpy.types.Object) -> str:
+    def change(self, target: bpy.types.Object) -> Sentence:
         """Do it and say what was done; raises ``ReconstructionError``."""
         raise NotImplementedError
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Do it, or tell why not."""
         try:
-            self.report({"INFO"}, self.change(context.object))
+            self.report({"INFO"}, rpt_(self.change(context.object)))
         except ReconstructionError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, error_text(error))
             return {"CANCELLED"}
         return {"FINISHED"}
 
@@ -63,10 +69,10 @@ class IMAGE_TO_3D_OT_set_size(_MeshOperator, bpy.types.Operator):
             self.length = _side(context.object, self.side)
         return context.window_manager.invoke_props_dialog(self)
 
-    def change(self, target: bpy.types.Object) -> str:
+    def change(self, target: bpy.types.Object) -> Sentence:
         """Scale by the ratio of the lengths."""
         resize(target, self.length / max(_side(target, self.side), 1e-9))
-        return f"'{target.name}' is now {_lengths(target)}"
+        return Sentence("'{name}' is now {lengths}", name=target.name, lengths=_lengths(target))
 
 
 class IMAGE_TO_3D_OT_set_distance(_MeshOperator, bpy.types.Operator):
@@ -91,11 +97,11 @@ class IMAGE_TO_3D_OT_set_distance(_MeshOperator, bpy.types.Operator):
             self.distance = max(math.dist(self.first, self.second), 1e-4)
         return context.window_manager.invoke_props_dialog(self)
 
-    def change(self, target: bpy.types.Object) -> str:
+    def change(self, target: bpy.types.Object) -> Sentence:
         """Scale by the ratio of the distances."""
         present = math.dist(self.first, self.second)
         resize(target, self.distance / present if present else 0.0)
-        return f"'{target.name}' is now {_lengths(target)}"
+        return Sentence("'{name}' is now {lengths}", name=target.name, lengths=_lengths(target))
 
 
 class IMAGE_TO_3D_OT_pick_distance(bpy.types.Operator):
@@ -161,8 +167,10 @@ class IMAGE_TO_3D_OT_pick_distance(bpy.types.Operator):
         return tuple(target.matrix_world @ place) if found else None
 
     def _tell(self, context: bpy.types.Context) -> None:
-        which = ("first", "second")[min(len(self._points), 1)]
-        context.workspace.status_text_set(f"Click the {which} point on the object     Esc: Cancel")
+        text = "Click the first point on the object     Esc: Cancel"
+        if self._points:
+            text = "Click the second point on the object     Esc: Cancel"
+        context.workspace.status_text_set(iface_(text))
 
     def _end(self, context: bpy.types.Context) -> None:
         context.window.cursor_modal_restore()
@@ -177,11 +185,11 @@ class IMAGE_TO_3D_OT_set_origin(_MeshOperator, bpy.types.Operator):
 
     where: EnumProperty(name="Origin", description="Where the origin goes", items=ORIGINS, default=Origin.BASE.name)
 
-    def change(self, target: bpy.types.Object) -> str:
+    def change(self, target: bpy.types.Object) -> Sentence:
         """Move it."""
         origin = Origin[self.where]
         move_origin(target, origin)
-        return f"The origin of '{target.name}' is at the {origin.value}"
+        return Sentence("The origin of '{name}' is at the {place}", name=target.name, place=Sentence(origin.value))
 
 
 class IMAGE_TO_3D_OT_stand_upright(_MeshOperator, bpy.types.Operator):
@@ -190,9 +198,10 @@ class IMAGE_TO_3D_OT_stand_upright(_MeshOperator, bpy.types.Operator):
     bl_idname = "image_to_3d.stand_upright"
     bl_label = "Stand Upright"
 
-    def change(self, target: bpy.types.Object) -> str:
+    def change(self, target: bpy.types.Object) -> Sentence:
         """Turn it."""
-        return f"'{target.name}' was turned by {math.degrees(stand_upright(target)):.1f} degrees"
+        angle = math.degrees(stand_upright(target))
+        return Sentence("'{name}' was turned by {angle:.1f} degrees", name=target.name, angle=angle)
 
 
 def _side(target: bpy.types.Object, side: str) -> float:

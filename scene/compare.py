@@ -4,6 +4,7 @@
 import bpy
 
 from ..inference.errors import SettingsError
+from ..inference.sentence import Sentence
 from .camera import matched_camera, photo_cameras
 from .provenance import provenance_of
 from .stored_code import has_code
@@ -43,7 +44,7 @@ def line_up(target: bpy.types.Object) -> list[bpy.types.Object]:
     results = results_of_same_photo(target)
     if len(results) < 2:
         raise SettingsError(
-            f"'{target.name}' is the only result of its photo.",
+            Sentence("'{name}' is the only result of its photo.", name=target.name),
             "Reconstruct the photo again with another system or other settings.",
         )
     for item in results:

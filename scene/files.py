@@ -10,6 +10,7 @@ from pathlib import Path
 import bpy
 
 from ..inference.errors import OutputError
+from ..inference.sentence import Sentence
 from .provenance import add_to_glb, add_to_usd, provenance_of
 
 
@@ -45,7 +46,9 @@ def write_files(
     except (OSError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
         raise OutputError(
-            f"'{stem}' could not be written to '{folder}' ({reason}).",
+            Sentence(
+                "'{name}' could not be written to '{folder}' ({reason}).", name=stem, folder=folder, reason=reason
+            ),
             "Check the folder's permissions and the free space on its disk.",
         ) from error
     return {kind: folder / name for kind, name in names.items()}
@@ -87,7 +90,8 @@ def make_folder(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise OutputError(
-            f"Nothing can be written to '{folder}' ({error.strerror}).", "Choose another output folder."
+            Sentence("Nothing can be written to '{folder}' ({reason}).", folder=folder, reason=error.strerror),
+            "Choose another output folder.",
         ) from error
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import bpy
 
 from ..inference.errors import OutputError
+from ..inference.sentence import Sentence
 
 PROVENANCE_KEY = "image_to_3d_provenance"
 """Custom property: JSON that a person can read in the object's properties."""
@@ -51,7 +52,7 @@ def add_to_glb(path: Path, provenance: Mapping[str, str]) -> None:
     magic, version, _length = GLB_HEADER.unpack_from(data)
     json_length, json_kind = GLB_CHUNK.unpack_from(data, GLB_HEADER.size)
     if (magic, version, json_kind) != (b"glTF", 2, b"JSON"):
-        raise OutputError(f"'{path.name}' is no binary glTF 2.0 file.", "Export it again.")
+        raise OutputError(Sentence("'{name}' is no binary glTF 2.0 file.", name=path.name), "Export it again.")
     start = GLB_HEADER.size + GLB_CHUNK.size
     document = json.loads(data[start : start + json_length])
     document["asset"].setdefault("extras", {})[METADATA_KEY] = dict(provenance)

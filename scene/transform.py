@@ -15,6 +15,7 @@ from mathutils import Matrix, Vector
 from numpy.typing import NDArray
 
 from ..inference.errors import SettingsError
+from ..inference.sentence import Sentence
 from .placement import Placement
 from .stored_code import PLACEMENT_KEY, has_code
 
@@ -90,7 +91,11 @@ def stand_upright(target: bpy.types.Object) -> float:
     down = _resting_direction(target.data, rotation.transposed() @ Vector((0, 0, -1)))
     if down is None:
         raise SettingsError(
-            f"'{target.name}' has no flat side within {math.degrees(LARGEST_TILT):.0f} degrees to stand on.",
+            Sentence(
+                "'{name}' has no flat side within {angle:.0f} degrees to stand on.",
+                name=target.name,
+                angle=math.degrees(LARGEST_TILT),
+            ),
             "Turn it by hand (R, then X or Y).",
         )
     turn = (rotation @ down).rotation_difference(Vector((0, 0, -1)))

@@ -17,6 +17,7 @@ from ..framing import FramedPhoto, FramingSettings
 from ..monitor import Monitor
 from ..photo import Photo
 from ..runtime import Runtime
+from ..sentence import Sentence
 
 GRAPHS = Path(__file__).parent.parent / "graphs"
 """Folder of the networks: ``NAME.onnx``, and ``NAME.json``, its manifest, where the weights are not inside."""
@@ -155,7 +156,10 @@ def get_system(system_id: str) -> System:
     """
     if system_id not in _MODULES:
         known = ", ".join(_MODULES)
-        raise ModelError(f"There is no reconstruction system called '{system_id}'.", f"Choose one of: {known}.")
+        raise ModelError(
+            Sentence("There is no reconstruction system called '{name}'.", name=system_id),
+            Sentence("Choose one of: {names}.", names=known),
+        )
     module = importlib.import_module(_MODULES[system_id], __package__)
     system: System = module.SYSTEMS[system_id] if hasattr(module, "SYSTEMS") else module.SYSTEM
     return system

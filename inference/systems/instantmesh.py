@@ -34,6 +34,7 @@ from ..monitor import Monitor
 from ..network import Network
 from ..photo import Photo
 from ..runtime import Runtime
+from ..sentence import Sentence
 from ..triplane import PLANES, Decoder, LevelSet, Placement, TriplaneField, stored_planes, texel_size
 from ..views import AZIMUTHS, COLUMNS, COUNT, ELEVATIONS, VIEW_SIZE, split_sheet
 from . import GRAPHS, CheckpointSource, SystemCard
@@ -83,7 +84,10 @@ class InstantMesh:
         Raises:
             PhotoError: always.
         """
-        raise PhotoError(f"{self.card.name} needs {COUNT} views of the object.", "Give it a sheet of six views.")
+        raise PhotoError(
+            Sentence("{name} needs {count} views of the object.", name=self.card.name, count=COUNT),
+            "Give it a sheet of six views.",
+        )
 
     def encode_views(self, sheet: Photo, runtime: Runtime, monitor: Monitor) -> Code:
         """Run the encoder on a sheet of views; see ``MultiViewSystem.encode_views``.
