@@ -20,6 +20,7 @@ from .engine import ENGINE, create_launch
 from .inference.errors import Cancelled, ReconstructionError, WorkerError
 from .inference.hub import COMMIT, Connection
 from .inference.model_tasks import AdoptModel, InstallModel, VerifyModel
+from .inference.sentence import Sentence
 from .inference.store import Installed, Store, checkpoint_source, gigabytes
 from .inference.systems import SystemCard, get_system, system_ids
 from .jobs import Host, Job, JobState, Launch
@@ -32,8 +33,15 @@ TASKS = "image_to_3d.inference.model_tasks"
 
 ModelTask = InstallModel | AdoptModel | VerifyModel
 
-OUTCOMES = {InstallModel: "is installed", AdoptModel: "is installed", VerifyModel: "is intact"}
+OUTCOMES = {
+    InstallModel: "{name} is installed.",
+    AdoptModel: "{name} is installed.",
+    VerifyModel: "{name} is intact.",
+}
 """What to tell after each task."""
+
+TERMS = "Its authors want you to agree on its page first; enter your access token"
+"""What to tell of gated models."""
 
 
 @dataclass(frozen=True)
@@ -202,9 +210,12 @@ class Models:
         if job.state is JobState.FAILED:
             self.failure, self.failure_details = job.error, job.diagnostics
         elif job.state is JobState.CANCELLED:
-            self.notice = "Cancelled. What was downloaded is kept"
+            self.notice = Sentence("Cancelled. What was downloaded is kept")
         else:
-            self.notice = " ".join([f"{get_system(task.system).card.name} {OUTCOMES[type(task)]}.", *job.warnings])
+            notice = Sentence(OUTCOMES[type(task)], name=get_system(task.system).card.name)
+            for warning in job.warnings:
+                notice = Sentence("{notice} {warning}", notice=notice, warning=warning)
+            self.notice = notice
         self.shutdown()
 
 
@@ -230,26 +241,37 @@ def facts(card: SystemCard, folder: Path | None) -> list[tuple[str, str]]:
         ModelError: the system is bundled.
     """
     source = checkpoint_source(card)
-    kept = "" if folder is None else f"; {gigabytes(free_bytes(folder))} are free in {folder}"
+    size = gigabytes(source.size_bytes)
+    if folder is not None:
+        free = gigabytes(free_bytes(folder))
+        size = Sentence("{size}; {free} are free in {folder}", size=size, free=free, folder=folder)
     is_commit = COMMIT.fullmatch(source.revision) is not None
-    edition = f"commit {source.revision[:12]}" if is_commit else f"the newest of its branch '{source.revision}'"
+    edition = Sentence("commit {commit}", commit=source.revision[:12])
+    if not is_commit:
+        edition = Sentence("the newest of its branch '{branch}'", branch=source.revision)
+    file = Sentence(
+        "{file} of {repository} on the Hugging Face hub, {edition}",
+        file=source.filename,
+        repository=source.repository,
+        edition=edition,
+    )
     checked = "known to this extension" if source.sha256 else "as the hub tells it, not known beforehand"
     return [
         ("Licence", card.licence),
         ("Who may use it", card.who_may_use),
         ("Source", card.source),
-        ("File", f"{source.filename} of {source.repository} on the Hugging Face hub, {edition}"),
-        ("Gives", f"{card.gives}, from {photos(card)}"),
-        ("Download, disk", f"{gigabytes(source.size_bytes)}{kept}"),
-        ("Memory", f"{gigabytes(card.memory_bytes)} while it works on a processor"),
-        ("SHA-256", checked),
-        *([("Terms", "Its authors want you to agree on its page first; enter your access token")] * source.is_gated),
+        ("File", file),
+        ("Gives", Sentence("{gives}, from {photos}", gives=Sentence(card.gives), photos=photos(card))),
+        ("Download, disk", size),
+        ("Memory", Sentence("{size} while it works on a processor", size=gigabytes(card.memory_bytes))),
+        ("SHA-256", Sentence(checked)),
+        *([("Terms", Sentence(TERMS))] * source.is_gated),
     ]
 
 
-def photos(card: SystemCard) -> str:
+def photos(card: SystemCard) -> Sentence:
     """How many it needs, in words."""
-    return "one photo" if card.views == 1 else f"{card.views} photos"
+    return Sentence("one photo" if card.views == 1 else "{count} photos", count=card.views)
 
 
 def free_bytes(folder: Path) -> int:

@@ -10,6 +10,7 @@ from bpy.props import EnumProperty, FloatProperty, IntProperty, StringProperty
 
 from .inference.network import Precision
 from .inference.runtime import RuntimeSettings
+from .translations import OWN_CONTEXT
 
 DEVICES = (
     ("auto", "Automatic", "A GPU where ONNX Runtime finds one, otherwise the CPU"),
@@ -102,6 +103,7 @@ class ImageTo3DPreferences(bpy.types.AddonPreferences):
         name="Mirror",
         description="Address of a mirror of the Hugging Face hub, such as a studio's own; empty for the hub itself, "
         "or the environment variable HF_ENDPOINT",
+        translation_context=OWN_CONTEXT,  # Blender's own is the verb
     )
     token: StringProperty(
         name="Access Token",

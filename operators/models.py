@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Install, verify and remove the models of reconstruction systems."""
 
-import textwrap
 from pathlib import Path
 
 import bpy
@@ -14,6 +13,7 @@ from ..inference.store import checkpoint_source, gigabytes
 from ..inference.systems import SystemCard, get_system
 from ..models import MODELS, ModelTask, connection, facts, models_folder
 from ..preferences import user_settings
+from ..text import broken
 from ..translations import error_text, iface_, rpt_, tip_
 from .task_operator import runs_in_window
 
@@ -232,8 +232,8 @@ def draw_facts(layout: bpy.types.UILayout, card: SystemCard, folder: Path | None
         name.alignment = "RIGHT"
         name.label(text=label)
         lines = split.column(align=True)
-        for line in textwrap.wrap(value, DIALOG_LINE):
-            lines.label(text=line)
+        for line in broken(iface_(value), DIALOG_LINE):
+            lines.label(text=line, translate=False)
     row = layout.row()
     if card.licence_url:
         row.operator("wm.url_open", text="Read the Licence", icon="URL").url = card.licence_url

@@ -7,8 +7,8 @@ from ..inference.sentence import Sentence
 from ..inference.store import HashOrigin, gigabytes
 from ..inference.systems import SystemCard
 from ..models import MODELS, ModelState, models_folder, photos
+from ..text import wrap
 from ..translations import iface_
-from .text import wrap
 
 ICONS = {"bundled": "CHECKMARK", "installed": "CHECKMARK", "missing": "ERROR", "available": "IMPORT"}
 
@@ -75,15 +75,26 @@ def _draw_state(box: bpy.types.UILayout, context: bpy.types.Context, state: Mode
     buttons.alignment = "RIGHT"
     _draw_buttons(buttons, state)
     about = box.column(align=True)
-    size = f"{gigabytes(card.download_bytes)} download, " if card.checkpoint else ""
-    gives = card.gives[:1].upper() + card.gives[1:]
+    gives = iface_(card.gives)
+    needs = "{gives}, from {photos}; {memory} memory"
+    if card.checkpoint:
+        needs = "{gives}, from {photos}; {download} download, {memory} memory"
     lines = [
-        f"{card.licence}. {card.who_may_use}.".replace("..", "."),
-        f"{gives}, from {photos(card)}; {size}{gigabytes(card.memory_bytes)} memory",
+        f"{card.licence}. {iface_(card.who_may_use)}.".replace("..", "."),
+        iface_(
+            Sentence(
+                needs,
+                gives=gives[:1].upper() + gives[1:],
+                photos=photos(card),
+                download=gigabytes(card.download_bytes),
+                memory=gigabytes(card.memory_bytes),
+            )
+        ),
     ]
     if state.installed is not None:
         found = state.installed
-        lines.append(f"{found.path}: {ORIGINS[found.hash_origin]}, SHA-256 {found.sha256[:12]}")
+        origin = iface_(ORIGINS[found.hash_origin])
+        lines.append(f"{found.path}: {origin}, SHA-256 {found.sha256[:12]}")
     for text in lines:
         for line in wrap(text, context):
             about.label(text=line, icon="BLANK1")
@@ -124,8 +135,9 @@ def _draw_progress(layout: bpy.types.UILayout, card: SystemCard) -> None:
     if job is None:
         return
     total = card.download_bytes
+    done = Sentence("{done} of {total}", done=gigabytes(int(job.fraction * total)), total=gigabytes(total))
     row = layout.row(align=True)
-    row.progress(factor=job.fraction, text=f"{job.stage}  {gigabytes(int(job.fraction * total))} of {gigabytes(total)}")
+    row.progress(factor=job.fraction, text=f"{iface_(job.stage)}  {iface_(done)}")
     row.operator("image_to_3d.cancel_model", text="", icon="X")
 
 

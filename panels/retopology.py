@@ -6,8 +6,8 @@ import bpy
 from ..inference.sentence import Sentence
 from ..scene.mesh_check import MeshCheck
 from ..scene.retopology import check_of
+from ..text import wrap
 from .sidebar import SidebarPanel
-from .text import wrap
 
 
 class IMAGE_TO_3D_PT_retopology(SidebarPanel, bpy.types.Panel):

@@ -8,9 +8,9 @@ from ..engine import ENGINE
 from ..inference.sentence import Sentence
 from ..operators.cutout import preview_key
 from ..scene.stored_code import has_code
+from ..text import wrap
 from ..translations import OWN_CONTEXT, iface_
 from .models import draw_hint
-from .text import wrap
 
 BUTTON_HEIGHT = 1.6
 """Of the main button, in rows."""

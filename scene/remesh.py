@@ -373,14 +373,17 @@ def _succeed(outcome: set[str], who: str) -> None:
 def _refuse_broken(check: MeshCheck, settings: RemeshSettings) -> None:
     """Tell a broken mesh from an imperfect one."""
     least, most = (share * settings.faces for share in COUNT_RANGE)
+    count = Sentence("{count} faces instead of {expected}", count=check.faces, expected=settings.faces)
+    distance = Sentence("{distance:.0%} away from the surface", distance=check.largest_distance)
     reasons = {
-        f"{check.faces} faces instead of {settings.faces}": not least <= check.faces <= most,
-        f"{check.knotted_edges} edges with more than two faces": check.knotted_edges > 0,
-        f"{check.folds} folded faces": check.folds > MOST_FOLDED * check.faces,
-        f"{check.largest_distance:.0%} away from the surface": check.largest_distance > LARGEST_DISTANCE,
+        count: not least <= check.faces <= most,
+        Sentence("{count} edges with more than two faces", count=check.knotted_edges): check.knotted_edges > 0,
+        Sentence("{count} folded faces", count=check.folds): check.folds > MOST_FOLDED * check.faces,
+        distance: check.largest_distance > LARGEST_DISTANCE,
     }
     found = [reason for reason, holds in reasons.items() if holds]
     if found and settings.method is RemeshMethod.QUADS:
-        raise RemeshError(
-            Sentence("The remeshed object is broken: {found}.", found=", ".join(found)), "Choose another method."
-        )
+        listed = found[0]
+        for reason in found[1:]:
+            listed = Sentence("{listed}, {reason}", listed=listed, reason=reason)
+        raise RemeshError(Sentence("The remeshed object is broken: {found}.", found=listed), "Choose another method.")

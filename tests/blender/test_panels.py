@@ -13,10 +13,10 @@ from image_to_3d.engine import ENGINE
 from image_to_3d.inference.errors import PhotoError
 from image_to_3d.panels import retopology
 from image_to_3d.panels import sidebar as panels
-from image_to_3d.panels.text import DEFAULT_LINE
 from image_to_3d.scene.mesh_check import MeshCheck
 from image_to_3d.scene.retopology import CHECK_KEY
 from image_to_3d.tasks import Summary
+from image_to_3d.text import DEFAULT_LINE
 
 
 class Arguments:

@@ -2,7 +2,7 @@
 """Sentences in panels: broken into lines that fit, in scripts with spaces and without."""
 
 import pytest
-from image_to_3d.panels.text import broken, letters
+from image_to_3d.text import broken, letters
 
 CLOSING = "\u3001\u3002\uff09\uff0c"
 TEXTS = (

@@ -10,9 +10,12 @@ from pathlib import Path
 import bpy
 import pytest
 from image_to_3d.inference.errors import PhotoError
-from image_to_3d.inference.monitor import RetopologyStage, Stage
+from image_to_3d.inference.monitor import ModelStage, RetopologyStage, Stage
 from image_to_3d.inference.sentence import Sentence
+from image_to_3d.inference.systems import get_system, system_ids
+from image_to_3d.models import facts
 from image_to_3d.properties import TEXTURE_ITEMS
+from image_to_3d.scene.transform import Origin
 from image_to_3d.translations import error_text, read_translations, rpt_
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,9 +37,30 @@ MAIN_FLOW = (
     "image_to_3d.project_photo",
     "image_to_3d.place_photo",
     "image_to_3d.remove_photo",
+    "image_to_3d.install_model",
+    "image_to_3d.use_model_file",
+    "image_to_3d.verify_model",
+    "image_to_3d.remove_model",
+    "image_to_3d.cancel_model",
+    "image_to_3d.reconstruct_again",
+    "image_to_3d.line_up",
+    "image_to_3d.keep",
+    "image_to_3d.set_size",
+    "image_to_3d.set_distance",
+    "image_to_3d.pick_distance",
+    "image_to_3d.set_origin",
+    "image_to_3d.stand_upright",
 )
 
-DIALOGS = ("symmetrise_by_hand", "project_photo")
+DIALOGS = (
+    "symmetrise_by_hand",
+    "project_photo",
+    "use_model_file",
+    "reconstruct_again",
+    "set_size",
+    "set_distance",
+    "set_origin",
+)
 """Operators whose own properties are shown before they run."""
 
 MAIN_MODULES = (
@@ -56,16 +80,21 @@ MAIN_MODULES = (
     "operators/project_photo.py",
     "operators/camera.py",
     "operators/arguments.py",
+    "operators/models.py",
+    "operators/compare.py",
+    "operators/transform.py",
     "panels/sidebar.py",
     "panels/retopology.py",
     "panels/adjust.py",
     "panels/cutout_editor.py",
     "panels/export.py",
     "panels/photos.py",
+    "panels/models.py",
     "tasks.py",
     "retopology_tasks.py",
     "symmetry_tasks.py",
     "engine.py",
+    "models.py",
     "scene/retopology.py",
     "scene/asset_check.py",
     "scene/export_asset.py",
@@ -76,6 +105,10 @@ MAIN_MODULES = (
     "scene/photos.py",
     "scene/images.py",
     "scene/stored_code.py",
+    "scene/remesh.py",
+    "scene/files.py",
+    "scene/transform.py",
+    "scene/compare.py",
     "inference/photo.py",
     "inference/cutout.py",
     "inference/framing.py",
@@ -90,6 +123,8 @@ MAIN_MODULES = (
     "inference/blending.py",
     "inference/systems/pebble.py",
     "inference/systems/single_view.py",
+    "inference/hub.py",
+    "inference/store.py",
     "inference/service.py",
     "inference/protocol.py",
     "jobs/worker_process.py",
@@ -120,6 +155,10 @@ def language(extension):
 def test_what_the_main_flow_shows_is_translated(extension, code):
     known = {english for _context, english in read_translations()[code]}
     texts = {str(stage) for stage in (*Stage, *RetopologyStage)}
+    texts |= {str(stage) for stage in ModelStage} | {origin.value for origin in Origin}
+    cards = [get_system(system).card for system in system_ids()]
+    texts |= {text for card in cards for text in (card.gives, card.who_may_use)}
+    texts |= {label for card in cards if card.checkpoint is not None for label, _value in facts(card, None)}
     for name in MAIN_FLOW:
         kind = getattr(bpy.ops.image_to_3d, name.split(".")[1]).get_rna_type()
         texts |= {kind.name, kind.description}
@@ -139,6 +178,7 @@ def test_what_the_main_flow_shows_is_translated(extension, code):
             texts.add(getattr(bpy.types, name).bl_label)
     missing = {text for text in texts - known if text and not text.isupper() and "px" not in text}
     missing -= {"OpenGL", "DirectX", *(choice[2] for choice in TEXTURE_ITEMS)}
+    missing -= {text for card in cards for text in (card.name, card.description)}
     assert not missing
 
 

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sentences in panels: Blender's labels do not wrap by themselves."""
+"""Sentences in panels and dialogs: Blender's labels do not wrap by themselves."""
 
 import re
 import unicodedata
 
 import bpy
 
-from ..translations import iface_
+from .translations import iface_
 
 CHARACTER_WIDTH = 6.2
 """Mean width of a letter at Blender's usual font size, pixels."""
