@@ -94,6 +94,7 @@ MAIN_MODULES = (
     "retopology_tasks.py",
     "symmetry_tasks.py",
     "engine.py",
+    "background.py",
     "models.py",
     "scene/retopology.py",
     "scene/asset_check.py",
@@ -106,6 +107,7 @@ MAIN_MODULES = (
     "scene/images.py",
     "scene/stored_code.py",
     "scene/remesh.py",
+    "scene/provenance.py",
     "scene/files.py",
     "scene/transform.py",
     "scene/compare.py",
@@ -123,6 +125,13 @@ MAIN_MODULES = (
     "inference/blending.py",
     "inference/systems/pebble.py",
     "inference/systems/single_view.py",
+    "inference/runtime.py",
+    "inference/binding.py",
+    "inference/checkpoints.py",
+    "inference/triplane.py",
+    "inference/views.py",
+    "inference/systems/__init__.py",
+    "inference/systems/instantmesh.py",
     "inference/hub.py",
     "inference/store.py",
     "inference/service.py",
@@ -131,6 +140,7 @@ MAIN_MODULES = (
     "jobs/job.py",
     "jobs/composite.py",
     "jobs/host.py",
+    "jobs/launch.py",
 )
 
 ENGLISH_ONLY = ("cli.py", "cli_models.py", "console.py", "api.py")
