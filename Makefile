@@ -2,7 +2,7 @@
 # Each target is one line that calls a script; tools/with_python.sh finds Python 3.11 and 3.13, the ones inside Blender.
 # Environments are made under build/ when first needed.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint typing test-unit test-export test-triposr test-blender test-package test-window format wheels package package-gpu bench bench-triposr bench-retopo fuzz pictures dataset train evaluate graphs clean
+.PHONY: help demo test lint typing test-unit test-export test-training test-triposr test-blender test-package test-window format wheels package package-gpu bench bench-triposr bench-retopo fuzz pictures dataset train evaluate graphs clean
 
 PYTHON := @sh tools/with_python.sh
 RUN := $(PYTHON) tools/environments.py
@@ -13,7 +13,7 @@ help: ## print this
 demo: ## reconstruct a photo from examples/ into build/demo: .blend, .glb, rendered turntable, UV layout
 	$(RUN) tools/demo.py $(ARGS)
 
-test: ## run every test, in tiers: lint, unit, export, blender, package, window
+test: ## run every test, in tiers: lint, unit, export, training, blender, package, window
 	$(PYTHON) tools/test.py $(ARGS)
 
 lint: ## ruff, mypy and codespell
@@ -24,6 +24,9 @@ test-unit: ## the engine, without Blender (ARGS="--python 3.13 -- -k surface")
 
 test-export: ## the networks' definitions in PyTorch: graphs made anew, one full size against its authors' code
 	$(PYTHON) tools/test.py export $(ARGS)
+
+test-training: ## how the bundled network's data are made and its losses judge
+	$(PYTHON) tools/test.py training $(ARGS)
 
 test-blender: ## the extension inside Blender 4.5 and 5.2 as Python modules
 	$(PYTHON) tools/test.py blender $(ARGS)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The whole test suite, in tiers: lint, unit, export, blender, package, window.
+"""The whole test suite, in tiers: lint, unit, export, training, blender, package, window.
 
     with_python.sh test.py [TIER ...] [--python 3.11|3.13] [-- PYTEST ARGUMENT ...]
 
@@ -23,7 +23,7 @@ REPORTS = ROOT / "build" / "reports"
 TEST_PACKAGE = ROOT / "build" / "test-package"
 # Mypy's verdict depends on numpy's annotations, and numpy 1.26 is the oldest that Blender brings.
 TYPED_WITH = "3.11"
-TIERS = ["lint", "unit", "export", "blender", "package", "window"]
+TIERS = ["lint", "unit", "export", "training", "blender", "package", "window"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +69,11 @@ class Suite:
 
     def export(self) -> None:
         """The definitions in PyTorch: graphs made anew, and a network of full size compared with its authors' code."""
-        print("\n=== export: PyTorch ===", flush=True)
-        try:
-            python = torch_python("export")
-        except EnvironmentProblem as problem:
-            self._note(Outcome("export", "SKIPPED", str(problem)))
-        else:
-            self._run_pytest("export", "torch", python, {"IMAGE_TO_3D_WITHOUT_BLENDER": "1"})
+        self._with_torch("export", {"IMAGE_TO_3D_WITHOUT_BLENDER": "1"})
+
+    def training(self) -> None:
+        """What makes and teaches the bundled network."""
+        self._with_torch("training", {})
 
     def blender(self) -> None:
         """The extension inside Blender as a Python module."""
@@ -93,6 +91,15 @@ class Suite:
         for version, python in self._environments("window", self._newest_first()[:1]):
             if self._package_is_built(python):
                 self._run_pytest("gui", version, python, {"IMAGE_TO_3D_PACKAGE": str(TEST_PACKAGE)})
+
+    def _with_torch(self, tier: str, variables: dict[str, str]) -> None:
+        print(f"\n=== {tier}: PyTorch ===", flush=True)
+        try:
+            python = torch_python(tier)
+        except EnvironmentProblem as problem:
+            self._note(Outcome(tier, "SKIPPED", str(problem)))
+        else:
+            self._run_pytest(tier, "torch", python, variables)
 
     def _environments(self, tier: str, versions: list[str]) -> Iterator[tuple[str, Path]]:
         for version in versions:

@@ -71,7 +71,8 @@ class Layer(nn.Module):
         n, tokens, width = x.shape
         parts = self.qkv(self.norm1(x)).view(n, tokens, 3, self.heads, width // self.heads)
         query, key, value = parts.permute(2, 0, 3, 1, 4)
-        mixed = functional.scaled_dot_product_attention(query, key, value)
+        # Written out: PyTorch's own attention takes three times as long to learn, in bfloat16 on a CPU.
+        mixed = (query * query.shape[-1] ** -0.5 @ key.transpose(-1, -2)).softmax(-1) @ value
         return self.proj(mixed.transpose(1, 2).reshape(n, tokens, width))
 
     def think(self, x: Tensor) -> Tensor:

@@ -26,6 +26,8 @@ DEPTH_RANGE = 1.3
 THINKING, THINKING_HEADS, THINKING_LAYERS, SKIPPED = 256, 4, 4, 0.1
 #: Share of the encoder's channels left out of each training sample.
 FEATURE_DROPOUT = 0.2
+#: Whether this processor multiplies bfloat16 faster than float32: training takes half the time.
+HAS_BFLOAT16 = bool({"avx512_bf16", "amx_bf16"} & {n for n, has in torch.cpu.get_capabilities().items() if has is True})
 #: Typical elevation (radians) and logarithm of the field of view: the camera head's starting point.
 MEAN_ELEVATION, MEAN_LOG_FOV = 0.35, -0.93
 
@@ -164,6 +166,24 @@ class Decoder(nn.Module):
         """
         half = inflate(functional.avg_pool2d(mask, 2))
         place = self.grid.expand(half.shape[0], -1, -1, -1)
+        # What comes out stays float32: slopes are differences of neighbours, which bfloat16 cannot tell apart.
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.training and HAS_BFLOAT16):
+            d2, e1, e0, whole, thought = self._understand(photo, mask, features, half, place)
+        d1 = self.d1(self.u1(d2.float(), e1.float()))
+        d0 = self.d0(self.u0(d1, e0.float()))
+        maps = self.maps(d0)
+        start = torch.tensor([MEAN_ELEVATION, MEAN_LOG_FOV], dtype=maps.dtype, device=maps.device)
+        return Prediction(
+            depths=maps[:, :2] + torch.cat([-half, half], 1) + self._placed(thought.float(), half, place),
+            albedo=maps[:, 2:] + 0.5,
+            solid=self._solid(d1, d0, columns),
+            camera=self.camera(torch.cat([whole, thought], 1).float()) + start,
+        )
+
+    def _understand(
+        self, photo: Tensor, mask: Tensor, features: list[Tensor], half: Tensor, place: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Down to 6 x 6 and up again to 24 x 24, (n, 96, 24, 24); the maps met on the way; two vectors of the whole."""
         e0 = self.e0(torch.cat([(photo - 127.0) / 128.0, mask * 2 - 1], 1))
         e1 = self.e1(torch.cat([self.e1_down(e0), functional.avg_pool2d(torch.cat([half, place], 1), 2)], 1))
         e2 = self.e2(torch.cat([self.e2_down(e1), features[0]], 1))
@@ -173,16 +193,7 @@ class Decoder(nn.Module):
         d3 = self.d3(self.u3(e4 + self.spread(whole)[..., None, None], e3))
         thought, thoughts = self.thinking(d3, features[3])
         d2 = self.d2(self.u2(d3 + self.told(thoughts), e2))
-        d1 = self.d1(self.u1(d2, e1))
-        d0 = self.d0(self.u0(d1, e0))
-        maps = self.maps(d0)
-        start = torch.tensor([MEAN_ELEVATION, MEAN_LOG_FOV], dtype=maps.dtype, device=maps.device)
-        return Prediction(
-            depths=maps[:, :2] + torch.cat([-half, half], 1) + self._placed(thought, half, place),
-            albedo=maps[:, 2:] + 0.5,
-            solid=self._solid(d1, d0, columns),
-            camera=self.camera(torch.cat([whole, thought], 1)) + start,
-        )
+        return d2, e1, e0, whole, thought
 
     def _placed(self, thought: Tensor, half: Tensor, place: Tensor) -> Tensor:
         """What holds over the whole picture: each surface's offset and tilt, and how it swells. (n, 2, 96, 96)."""

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import assemblies, meshes, shapes, solid, sources, split, sweethome, views
+from . import assemblies, meshes, reshaped, shapes, solid, sources, split, sweethome, views
 from .cutouts import Cutter
 from .meshes import Model
 from .render import Renderer
@@ -27,6 +27,8 @@ VIEWS = 8
 VERSION = 2
 #: Share of objects that get a random two-colour pattern over their own colours.
 PATTERN_CHANCE = {"infinigen": 0.12, "sweethome": 0.3, "shapes": 0.7, "assemblies": 0.04}
+#: Sources whose objects are worth reshaped copies; of the others a new seed makes a new object.
+RESHAPED = ("sweethome", "infinigen")
 #: Objects whose solid fills less than this share of its bounding box hold nothing to learn from.
 MIN_SOLID_CELLS = 400
 
@@ -34,7 +36,18 @@ Job = tuple[str, Path, Callable[[], Model]]
 
 
 def jobs(args: argparse.Namespace) -> Iterator[Job]:
-    """(name, output file, loader) of all objects whose meshes are at hand."""
+    """(name, output file, loader) of all objects whose meshes are at hand, then of their reshaped copies."""
+    found = list(originals(args))
+    yield from found
+    for number in range(1, args.copies + 1):
+        for name, path, read in found:
+            if path.parent.name in RESHAPED:
+                copy = f"{name}~{number}"
+                yield copy, _path(args, path.parent.name, copy), functools.partial(reshaped_copy, read, number)
+
+
+def originals(args: argparse.Namespace) -> Iterator[Job]:
+    """The same without copies."""
     if "sweethome" in args.sources:
         libraries = sweethome.unpack(args.sweethome, args.out / "sweethome")
         for entry in sweethome.entries(libraries):
@@ -61,6 +74,16 @@ def _job(args: argparse.Namespace, source: str, name: str, path: Path, category:
         return model
 
     return name, _path(args, source, name), read
+
+
+def reshaped_copy(read: Callable[[], Model], number: int) -> Model:
+    """Copy ``number`` of an object, for training alone. Raises ``Rejected`` if either belongs to what is held out."""
+    model = read()
+    model.name += f"~{number}"
+    copy = reshaped.reshape(model, np.random.default_rng([zlib.crc32(model.name.encode()), 11]))
+    if any(split.split_of(meshes.fingerprint(each)) != "train" for each in (model, copy)):
+        raise meshes.Rejected("a copy of what is held out, or like it")
+    return copy
 
 
 def make_object(
@@ -140,7 +163,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--meshes", type=Path, help="folder of baked infinigen meshes: none are made")
     parser.add_argument("--seeds", type=int, default=16, help="objects of each infinigen generator")
     parser.add_argument("--shapes", type=int, default=285, help="number of random shapes")
-    parser.add_argument("--assemblies", type=int, default=1300, help="number of objects assembled from parts")
+    parser.add_argument("--assemblies", type=int, default=1900, help="number of objects assembled from parts")
+    parser.add_argument("--copies", type=int, default=1, help="reshaped copies of each furniture and infinigen object")
     parser.add_argument("--views", type=int, default=VIEWS)
     parser.add_argument("--shard", default="0/1", help="this process's share, as in 0/2")
     return parser.parse_args()
