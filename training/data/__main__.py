@@ -13,6 +13,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,14 +22,19 @@ from .cutouts import Cutter
 from .meshes import Model
 from .render import Renderer
 
+if TYPE_CHECKING:
+    from .cycles import PathTracer
+
 SOURCES = ("sweethome", "assemblies", "shapes", "infinigen")
 VIEWS = 8
-#: Of the views: 1 without shadows, floors, real cut-outs and views from far above.
-VERSION = 2
+#: Of the views: 1 without shadows, floors, real cut-outs and views from far above; 2 without path-traced photos.
+VERSION = 3
 #: Share of objects that get a random two-colour pattern over their own colours.
 PATTERN_CHANCE = {"infinigen": 0.12, "sweethome": 0.3, "shapes": 0.7, "assemblies": 0.04}
 #: Sources whose objects are worth reshaped copies; of the others a new seed makes a new object.
 RESHAPED = ("sweethome", "infinigen")
+#: Share of the views of training objects without such a pattern whose photo is path-traced.
+CYCLES_CHANCE = 0.06
 #: Objects whose solid fills less than this share of its bounding box hold nothing to learn from.
 MIN_SOLID_CELLS = 400
 
@@ -86,10 +92,40 @@ def reshaped_copy(read: Callable[[], Model], number: int) -> Model:
     return copy
 
 
+@functools.cache
+def path_tracer() -> "PathTracer":
+    """Blender, started for the first object that needs it; where it does not start, that object fails."""
+    from .cycles import PathTracer
+
+    return PathTracer()
+
+
+def tracers(
+    start: Callable[[], "PathTracer"], model: Model, pattern: dict[str, object], fingerprint: str, seed: int, count: int
+) -> list["PathTracer | None"]:
+    """For each of ``count`` views, what path-traces its photo, with the model loaded, or None.
+
+    Drawn apart from the view's other random numbers, which are the same whether views are path-traced or not.
+    """
+    chosen = np.random.default_rng([seed, 3]).random(count) < CYCLES_CHANCE
+    if not chosen.any() or pattern["pattern"] or split.split_of(fingerprint) != "train":
+        return [None] * count
+    tracer = start()
+    tracer.load(model)
+    return [tracer if each else None for each in chosen]
+
+
 def make_object(
-    renderer: Renderer, model: Model, view_count: int, cutter: Cutter | None = None
+    renderer: Renderer,
+    model: Model,
+    view_count: int,
+    cutter: Cutter | None = None,
+    start_tracer: Callable[[], "PathTracer"] | None = None,
 ) -> dict[str, np.ndarray]:
-    """All arrays of one object: its solid and its views; some are cut out by ``cutter``, if given."""
+    """All arrays of one object: its solid and its views.
+
+    Some views are cut out by ``cutter``, and some photos path-traced by what ``start_tracer`` gives, where given.
+    """
     seed = zlib.crc32(f"{model.source}/{model.name}".encode())
     rng = np.random.default_rng(seed)
     signed = solid.signed_distance(model, seed)
@@ -99,8 +135,11 @@ def make_object(
     points = points[rng.choice(len(points), min(len(points), 6000), replace=False)]
     renderer.load(model, signed)
     pattern = views.sample_pattern(rng, PATTERN_CHANCE.get(model.source, 0.0))
-    made = [views.make_view(renderer, points, pattern, rng, cutter) for _ in range(view_count)]
     fingerprint = meshes.fingerprint(model)
+    traced: list[PathTracer | None] = [None] * view_count
+    if start_tracer is not None:
+        traced = tracers(start_tracer, model, pattern, fingerprint, seed, view_count)
+    made = [views.make_view(renderer, points, pattern, rng, cutter, tracer) for tracer in traced]
     arrays = {name: np.stack([getattr(view, name) for view in made]) for name in vars(made[0])}
     return {
         **arrays,
@@ -141,7 +180,7 @@ class Maker:
     def _make(self, name: str, path: Path, read: Callable[[], Model]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            arrays = make_object(self.renderer, read(), self.args.views, self.cutter)
+            arrays = make_object(self.renderer, read(), self.args.views, self.cutter, path_tracer)
         except Exception as error:  # noqa: BLE001 - one unreadable model must not end hours of work
             path.with_suffix(".rejected").write_text(repr(error))
             print("rejected", name, repr(error)[:150], file=sys.stderr, flush=True)

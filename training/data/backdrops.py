@@ -7,6 +7,11 @@ from scipy import ndimage
 
 #: Side of a floor's texture, pixels.
 TEXTURE = 128
+#: How far the floor reaches, object units.
+FLOOR_REACH = 12.0
+
+#: A texture (TEXTURE, TEXTURE, 3) uint8 sRGB, rows from the top, and the object units after which it repeats.
+Floor = tuple[np.ndarray, float]
 
 
 def smooth_noise(rng: np.random.Generator, size: int, cells: tuple[int, int]) -> np.ndarray:
@@ -36,8 +41,8 @@ def marble(rng: np.random.Generator, size: int) -> np.ndarray:
     return 1 + 0.2 * np.sin(3 * cloud)
 
 
-def floor(rng: np.random.Generator) -> tuple[np.ndarray, float]:
-    """A texture (TEXTURE, TEXTURE, 3) uint8 sRGB, and the object units after which it repeats."""
+def floor(rng: np.random.Generator) -> Floor:
+    """A random floor."""
     color = np.clip(rng.uniform(0.1, 0.95) * (1 + rng.normal(0, 0.15, 3)), 0, 1)
     kind = rng.choice(["plain", "plain", "wood", "wood", "cloth", "marble", "tiles"])
     if kind == "plain":

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import moderngl
 import numpy as np
 
+from .backdrops import FLOOR_REACH
 from .meshes import Model
 from .solid import EXTENT, TRUNCATION
 
@@ -84,8 +85,6 @@ void main() {
     depth = f_depth;
 }
 """.replace("TRUNCATION", str(TRUNCATION)).replace("EXTENT", str(EXTENT))
-#: How far the floor reaches, object units.
-FLOOR_REACH = 12.0
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ of the crop's half-size in the plane through the middle of the object's depth.
 
 import io
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -18,6 +19,9 @@ from inference.cutout import NETWORK_SIZE
 from . import backdrops
 from .cutouts import Cutter, window
 from .render import Camera, Look, Renderer
+
+if TYPE_CHECKING:
+    from .cycles import PathTracer
 
 #: Pixels of the photo and mask, and of the depth and colour maps, along each side.
 PHOTO, MAPS = 192, 96
@@ -167,13 +171,26 @@ def backdrop(renderer: Renderer, camera: Camera, look: Look, size: int, seed: in
 
     Two cameras that look the same way see the same backdrop where they have the same ``seed``.
     """
-    rng = np.random.default_rng(seed)
-    picture = backdrops.wall(rng, size)
-    if rng.random() < FLOOR_CHANCE and camera.basis[2, 2] > 0.02:
-        texture, scale = backdrops.floor(rng)
-        drawn = renderer.draw_floor(camera, look, size, texture, scale).astype(np.float32) / 255
+    picture, floor = surroundings(camera, size, seed)
+    if floor is not None:
+        drawn = renderer.draw_floor(camera, look, size, *floor).astype(np.float32) / 255
         picture += drawn[..., 3:] * (drawn[..., :3] - picture)
     return picture
+
+
+def surroundings(camera: Camera, size: int, seed: int) -> tuple[np.ndarray, backdrops.Floor | None]:
+    """The wall, (size, size, 3) in 0..1, and the floor if there is one."""
+    rng = np.random.default_rng(seed)
+    wall = backdrops.wall(rng, size)
+    has_floor = rng.random() < FLOOR_CHANCE and camera.basis[2, 2] > 0.02
+    return wall, backdrops.floor(rng) if has_floor else None
+
+
+def trace_scene(tracer: "PathTracer", camera: Camera, look: Look, seed: int) -> np.ndarray:
+    """The loaded object before what ``backdrop`` shows too, path-traced: (PHOTO, PHOTO, 3) float32 in 0..1."""
+    wall, floor = surroundings(camera, PHOTO, seed)
+    picture = tracer.draw_photo(camera, look, PHOTO, floor, seed)
+    return picture[..., :3] + wall * (1 - picture[..., 3:])
 
 
 def composite(photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -199,9 +216,18 @@ def is_usable(mask: np.ndarray, true_mask: np.ndarray) -> bool:
 
 
 def make_view(
-    renderer: Renderer, points: np.ndarray, pattern: dict, rng: np.random.Generator, cutter: Cutter | None = None
+    renderer: Renderer,
+    points: np.ndarray,
+    pattern: dict,
+    rng: np.random.Generator,
+    cutter: Cutter | None = None,
+    tracer: "PathTracer | None" = None,
 ) -> View:
-    """Render one view of the loaded model. ``points``: (n, 3) of its surface, for framing."""
+    """Render one view of the loaded model. ``points``: (n, 3) of its surface, for framing.
+
+    ``tracer``, with the same model loaded, makes the photo unless the view is cut out by ``cutter``, which saw the
+    drawn one. Nothing else depends on it.
+    """
     camera, elevation, middle = sample_camera(points, rng)
     look = sample_look(rng, pattern)
     seed = int(rng.integers(2**31))
@@ -214,8 +240,12 @@ def make_view(
         cut = cut_out(renderer, cutter, camera, look, seed, float(rng.uniform(*SCENE_RANGE)))
         if is_usable(cut > 0.5, true_mask):
             edge = np.round(np.clip(cut, 0, 1) * 255).astype(np.uint8)
-    behind = backdrop(renderer, camera, look, PHOTO, seed)
-    photo = spoil_photo(picture[..., :3] + behind * (1 - picture[..., 3:]), rng)
+            tracer = None
+    if tracer is not None:
+        scene = trace_scene(tracer, camera, look, seed)
+    else:
+        scene = picture[..., :3] + backdrop(renderer, camera, look, PHOTO, seed) * (1 - picture[..., 3:])
+    photo = spoil_photo(scene, rng)
     half_size = middle * camera.half_tangent
     depths = np.stack([layer.depth for layer in layers])
     depths = np.where(depths > 0, (depths - middle) / half_size, np.nan)
