@@ -271,7 +271,7 @@ def placed(depths: Tensor, truth: Tensor) -> Tensor:
     Monocular Depth Estimation" (2020). ``truth``: NaN where there is none.
     """
     shifts = (truth - depths.detach())[:, :, ::2, ::2].flatten(2).nanmedian(2).values
-    return depths + shifts.mean(1)[:, None, None, None]
+    return depths + shifts.mean(1).nan_to_num()[:, None, None, None]  # a sample may have nothing that is known
 
 
 def losses(prediction: Prediction, batch: Batch, tolerant: float = JUDGED_TOLERANT) -> dict[str, Tensor]:
@@ -387,7 +387,7 @@ class Trainer:
         total = sum((weights[name] * part for name, part in parts.items()), torch.zeros(()))
         self.optimizer.zero_grad()
         total.backward()
-        torch.nn.utils.clip_grad_norm_(self.decoder.parameters(), 2.0)
+        torch.nn.utils.clip_grad_norm_(self.decoder.parameters(), 2.0, error_if_nonfinite=True)
         self.optimizer.step()
         self.step += 1
         self._follow()

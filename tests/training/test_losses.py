@@ -61,3 +61,10 @@ def test_the_place_is_not_learned_from_the_shape():
     depths = (prediction.depths * 1.2 + 0.3).requires_grad_()
     train.placed(depths, batch.depths).sum().backward()
     assert torch.equal(depths.grad, torch.ones_like(depths))
+
+
+def test_a_sample_of_which_nothing_is_known_costs_nothing():
+    batch, prediction = sample()
+    batch.depths[1] = torch.nan
+    moved = prediction._replace(depths=prediction.depths + torch.tensor([0.0, 9.0, 0.0])[:, None, None, None])
+    assert all(float(value) == pytest.approx(0, abs=1e-6) for value in train.losses(moved, batch).values())
