@@ -9,7 +9,7 @@ import pytest
 
 from training.data import views
 from training.data.assemblies import random_assembly
-from training.data.cycles import PathTracer
+from training.data.tracing import PathTracer
 from training.data.render import Camera, Renderer
 
 SIZE = 96

@@ -23,7 +23,7 @@ from .meshes import Model
 from .render import Renderer
 
 if TYPE_CHECKING:
-    from .cycles import PathTracer
+    from .tracing import PathTracer
 
 SOURCES = ("sweethome", "assemblies", "shapes", "infinigen")
 VIEWS = 8
@@ -95,7 +95,7 @@ def reshaped_copy(read: Callable[[], Model], number: int) -> Model:
 @functools.cache
 def path_tracer() -> "PathTracer":
     """Blender, started for the first object that needs it; where it does not start, that object fails."""
-    from .cycles import PathTracer
+    from .tracing import PathTracer
 
     return PathTracer()
 
@@ -158,7 +158,7 @@ def bake_infinigen(python: Path, folder: Path, seed: int) -> None:
     """Bake one object of each of infinigen's generators, in its own interpreter so that memory stays bounded."""
     script = Path(__file__).with_name("infinigen_bake.py")
     for _ in range(3):  # Blender may crash on an object; the next try passes it over
-        if subprocess.run([str(python), str(script), str(folder), str(seed), "1"], check=False).returncode == 0:
+        if subprocess.run([str(python), "-P", str(script), str(folder), str(seed), "1"], check=False).returncode == 0:
             return
 
 

@@ -21,7 +21,7 @@ from .cutouts import Cutter, window
 from .render import Camera, Look, Renderer
 
 if TYPE_CHECKING:
-    from .cycles import PathTracer
+    from .tracing import PathTracer
 
 #: Pixels of the photo and mask, and of the depth and colour maps, along each side.
 PHOTO, MAPS = 192, 96
