@@ -9,8 +9,8 @@ import pytest
 
 from training.data import views
 from training.data.assemblies import random_assembly
-from training.data.tracing import PathTracer
 from training.data.render import Camera, Renderer
+from training.data.tracing import PathTracer
 
 SIZE = 96
 LOOK = {
