@@ -326,8 +326,8 @@ def validate(decoder: Decoder, dataset: Dataset) -> dict[str, float]:
 class Trainer:
     """State of a run: weights, their moving average, optimiser, minutes and steps so far."""
 
-    def __init__(self, out: Path, minutes: float, start: Path | None = None) -> None:
-        self.out, self.minutes = out, minutes
+    def __init__(self, out: Path, minutes: float, start: Path | None = None, rate: float = 1.0) -> None:
+        self.out, self.minutes, self.rate = out, minutes, rate
         torch.manual_seed(7)
         self.decoder = Decoder().to(memory_format=torch.channels_last)
         self.path = out / "checkpoint.pt"
@@ -377,7 +377,7 @@ class Trainer:
         self.decoder.train()
         warm = min(1.0, (self.step + 1) / WARM_UP)
         progress = min(1.0, self.spent / 60 / self.minutes)
-        share = warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
+        share = self.rate * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * share
         normals = EARLY_NORMALS + (1 - EARLY_NORMALS) * progress
@@ -410,13 +410,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("build/pebble"))
     parser.add_argument("--start", type=Path, help="checkpoint of an earlier run whose weights to begin with")
     parser.add_argument("--minutes", type=float, default=180.0, help="length of the schedule, minutes of training")
+    parser.add_argument("--rate", type=float, default=1.0, help="part of the learning rates; less for a second round")
     parser.add_argument("--report", type=int, default=50, help="steps between two lines of the curves")
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     args.out.mkdir(parents=True, exist_ok=True)
     print("packed", pack(args.data), "new objects", flush=True)
-    trainer = Trainer(args.out, args.minutes, args.start)
+    trainer = Trainer(args.out, args.minutes, args.start, args.rate)
     train = Dataset(args.data / "packed", "train")
     held_out = Dataset(args.data / "packed", "validation")
     means: dict[str, float] = {}
