@@ -145,7 +145,10 @@ def test_a_camera_fitted_by_hand_is_used_as_it_stands(egg, photos):
     np.testing.assert_allclose(read.position, before.position, atol=1e-4)
     np.testing.assert_allclose(read.rotation, before.rotation, atol=1e-5)
     assert read.focal == pytest.approx(before.focal, rel=1e-4)
-    camera.matrix_world = Matrix.Rotation(math.radians(90), 4, "Z") @ camera.matrix_world
+    # About the middle of the object frame, which need not lie above the object's origin.
+    placement = load_code(egg)[1]
+    frame = egg.matrix_world @ Matrix.Translation(placement.to_local(np.zeros((1, 3)))[0])
+    camera.matrix_world = frame @ Matrix.Rotation(math.radians(90), 4, "Z") @ frame.inverted() @ camera.matrix_world
     bpy.context.view_layer.update()
     assert bpy.ops.image_to_3d.place_photo(photo=listed.sha256) == {"FINISHED"}
     after = load_code(egg)[0].photos[0].camera
