@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Standard output for results alone. No bpy here: Blender as a Python module prints already when it is imported."""
+"""Who reads standard output. No bpy here: Blender as a Python module prints already when it is imported."""
 
 import ctypes
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
 from typing import TextIO
 
 
@@ -16,13 +17,28 @@ def own_stdout() -> Iterator[TextIO]:
     Blender and its exporters write both through Python and past it, so the file descriptor itself is redirected.
     """
     sys.stdout.flush()
-    kept = os.dup(1)
-    os.dup2(2, 1)
-    # What Blender printed before may still wait in the C library's buffer; it is no result either.
-    flush_stdout()
-    try:
+    with _redirected(2) as kept:
+        # What Blender printed before may still wait in the C library's buffer; it is no result either.
+        flush_stdout()
         with os.fdopen(os.dup(kept), "w", encoding="utf-8") as results, redirect_stdout(sys.stderr):
             yield results
+
+
+@contextmanager
+def silent_stdout() -> Iterator[None]:
+    """Whatever is printed meanwhile is lost, past Python too: Cycles reports each of its steps there."""
+    flush_stdout()
+    with Path(os.devnull).open("wb") as nowhere, _redirected(nowhere.fileno()):
+        yield
+
+
+@contextmanager
+def _redirected(descriptor: int) -> Iterator[int]:
+    """Standard output's file descriptor leads to another; yields a copy of the true one."""
+    kept = os.dup(1)
+    os.dup2(descriptor, 1)
+    try:
+        yield kept
     finally:
         flush_stdout()
         os.dup2(kept, 1)

@@ -3,10 +3,7 @@
 
 import importlib
 import math
-import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import bpy
@@ -33,6 +30,7 @@ def render_sides(
 
     Works in a scene of its own that shares only the object; nothing of it stays.
     """
+    console = importlib.import_module(f"{PACKAGE}.console")
     scene = bpy.data.scenes.new("Turntable")
     made: list[bpy.types.ID] = [scene]
     try:
@@ -52,7 +50,7 @@ def render_sides(
                 camera.location = centre + distance * _direction(math.radians(turn - 90), math.radians(elevation))
                 camera.rotation_euler = (centre - camera.location).to_track_quat("-Z", "Y").to_euler()
                 scene.render.filepath = str(Path(folder) / f"{number}.png")
-                with _without_chatter():
+                with console.silent_stdout():
                     bpy.ops.render.render(write_still=True, scene=scene.name)
                 pictures.append(_on_background(Image.open(scene.render.filepath)))
         return pictures
@@ -121,22 +119,6 @@ def sheet(photo: Path, target: bpy.types.Object, renders: list[Image.Image], tit
         row, column = divmod(number, columns)
         page.paste(picture, (GAP + column * (cell + GAP), 48 + tall + (2 + row) * GAP + row * cell))
     return page
-
-
-@contextmanager
-def _without_chatter() -> Iterator[None]:
-    """Cycles reports each of its steps on standard output, past Python; a user of ours wants to read ours."""
-    console = importlib.import_module(f"{PACKAGE}.console")
-    console.flush_stdout()
-    kept = os.dup(1)
-    with Path(os.devnull).open("wb") as nowhere:
-        os.dup2(nowhere.fileno(), 1)
-    try:
-        yield
-    finally:
-        console.flush_stdout()
-        os.dup2(kept, 1)
-        os.close(kept)
 
 
 def _bounding_sphere(target: bpy.types.Object) -> tuple[Vector, float]:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Path-traced training photos: the object is where the masks have it, in the light that the other photos have."""
 
-from types import SimpleNamespace
+import sys
+from dataclasses import replace
 
 import bpy
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 
 from training.data import views
 from training.data.assemblies import random_assembly
-from training.data.render import Camera, Renderer
+from training.data.meshes import Model, Part
+from training.data.render import Camera, Look, Renderer
 from training.data.tracing import PathTracer
 
 SIZE = 96
@@ -47,8 +49,7 @@ def box(size=(2.0, 1.0, 1.2), texture=None):
     face = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
     normals = np.repeat((face / np.linalg.norm(face, axis=1, keepdims=True))[:, None], 3, 1)
     uv = (triangles[..., [0, 2]] / np.array(size)[[0, 2]] + 0.5).astype(np.float32)
-    part = SimpleNamespace(corners=triangles, normals=normals, colors=np.ones_like(triangles), uv=uv, texture=texture)
-    return SimpleNamespace(parts=[part])
+    return Model("box", "test", "box", [Part(triangles, normals, np.ones_like(triangles), uv, texture)])
 
 
 def pixels(points, view):
@@ -70,7 +71,7 @@ def projected_mask(model, view, finer=4):
 
 
 def drawn(tracer, view, floor=None, **look):
-    return tracer.draw_photo(view, SimpleNamespace(uniforms=LOOK | look), SIZE, floor, seed=1)
+    return tracer.draw_photo(view, Look(LOOK | look), SIZE, floor, seed=1)
 
 
 def linear(picture):
@@ -98,7 +99,7 @@ def test_lights_are_as_bright_as_the_drawn_ones(tracer, sides):
     if sides == 2:  # some libraries have each face twice, seen from either side
         part = model.parts[0]
         backs = {name: getattr(part, name)[:, ::-1] for name in ("corners", "normals", "colors", "uv")}
-        model.parts.append(SimpleNamespace(**backs, texture=None))
+        model.parts.append(replace(part, **backs))
     tracer.load(model)
     middle = (slice(40, 56), slice(40, 56))
     front, top = drawn(tracer, camera(0.0, 0.0))[middle], drawn(tracer, camera(0.0, np.pi / 2))[middle]
@@ -145,6 +146,8 @@ def test_nothing_of_former_objects_stays(tracer):
 @pytest.fixture
 def both(tracer):
     """The renderer that draws and the one that traces, with the same object loaded, and the object."""
+    if sys.platform != "linux":
+        pytest.skip("the drawn pictures are made with EGL")
     model, renderer = random_assembly(3), Renderer()
     renderer.load(model)
     tracer.load(model)

@@ -5,23 +5,21 @@ Camera, lights and colours are those of the drawn picture, so that the masks and
 the lights are and what gloss is are decided here. One thread, so that several processes can share the work.
 """
 
-import os
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 from PIL import Image
 
-from .backdrops import FLOOR_REACH, Floor
+from console import silent_stdout
 
-if TYPE_CHECKING:
-    from .meshes import Model, Part
-    from .render import Camera, Look
+from .backdrops import FLOOR_REACH, Floor
+from .meshes import Model, Part
+from .render import Camera, Look
 
 #: Light paths per pixel; what noise they leave, OpenImageDenoise removes.
 SAMPLES = 16
@@ -51,7 +49,7 @@ class PathTracer:
         self.materials: list[bpy.types.Material] = []
         self.floor_height = -1.0
 
-    def load(self, model: "Model") -> None:
+    def load(self, model: Model) -> None:
         """Make the model's mesh, materials and images; those of the model before are removed."""
         bpy.data.batch_remove(self.loaded)
         self.loaded = []
@@ -64,7 +62,7 @@ class PathTracer:
         self.loaded = [self._new_object(mesh), mesh, *self.materials, *images]
         self.floor_height = float(min(part.corners[..., 2].min() for part in model.parts))
 
-    def draw_photo(self, camera: "Camera", look: "Look", size: int, floor: Floor | None, seed: int) -> np.ndarray:
+    def draw_photo(self, camera: Camera, look: Look, size: int, floor: Floor | None, seed: int) -> np.ndarray:
         """Render the loaded model, on the floor if there is one.
 
         The look's pattern is passed over. ``seed`` decides the lights' sizes and the noise.
@@ -117,7 +115,7 @@ class PathTracer:
         path = Path(self.folder.name) / "photo.png"
         path.unlink(missing_ok=True)
         self.scene.render.filepath = str(path)
-        with _without_chatter():
+        with silent_stdout():
             bpy.ops.render.render(write_still=True, scene=self.scene.name)
         pixels = np.asarray(Image.open(path), np.float32) / 255
         return np.concatenate([pixels[..., :3] * pixels[..., 3:], pixels[..., 3:]], -1)
@@ -157,7 +155,7 @@ def _new_sky(scene: bpy.types.Scene) -> bpy.types.Node:
     return sky
 
 
-def _new_mesh(parts: Sequence["Part"]) -> bpy.types.Mesh:
+def _new_mesh(parts: Sequence[Part]) -> bpy.types.Mesh:
     """One mesh of all parts, its triangles unconnected; material 0 for colours, then one for each texture."""
     textured = np.array([part.texture is not None for part in parts])
     index = np.where(textured, np.cumsum(textured), 0)
@@ -237,21 +235,8 @@ def _set_gloss(material: bpy.types.Material, uniforms: dict[str, Any]) -> None:
     surface["Specular IOR Level"].default_value = 0.1 + gloss if gloss > 0 else 0.0
 
 
-def _place_camera(target: bpy.types.Object, camera: "Camera") -> None:
+def _place_camera(target: bpy.types.Object, camera: Camera) -> None:
     pose = np.eye(4)
     pose[:3, :3], pose[:3, 3] = camera.basis.T, camera.eye
     target.matrix_world = Matrix(pose.tolist())
     target.data.angle = 2 * float(np.arctan(camera.half_tangent))
-
-
-@contextmanager
-def _without_chatter() -> Iterator[None]:
-    """Blender tells of each render on the process's standard output, past Python's."""
-    kept = os.dup(1)
-    with Path(os.devnull).open("wb") as nowhere:
-        os.dup2(nowhere.fileno(), 1)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 1)
-        os.close(kept)
