@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who reads standard output, also of what is written past Python: in a process of its own, since pytest catches it too."""
+"""Who reads standard output, also of what is written past Python. In processes of their own: pytest catches it too."""
 
 import subprocess
 import sys
