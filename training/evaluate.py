@@ -20,6 +20,7 @@ from inference.systems import pebble
 
 from .data.render import Renderer
 from .data.views import MAPS, RENDERED
+from .measure import card
 from .measure.judge import Judge, Verdict
 from .measure.product import Product
 from .measure.results import groups, table, write_csv
@@ -27,6 +28,7 @@ from .measure.sheets import best_median_worst, sheet
 from .measure.subjects import Subject, held_out, scans
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
+CARD = DOCS / "pebble.md"
 #: What stands above a set's tables; its title, and what it was asked for with.
 HEAD = """# Pebble's figures: {title}
 
@@ -76,11 +78,13 @@ def measure(args: argparse.Namespace) -> dict[str, list[Verdict]]:
 
 
 def publish(out: Path, title: str) -> None:
-    """Copy what was written about a set to where the model card links to it."""
+    """Copy what was written about a set to where the model card links to it, and its tables into the card."""
     (DOCS / "figures").mkdir(exist_ok=True)
     for suffix in (".md", ".csv"):
         shutil.copy(out / f"{title}{suffix}", DOCS / "figures" / f"pebble_{title}{suffix}")
     shutil.copy(out / f"{title}.jpg", DOCS / "images" / f"pebble_{title}.jpg")
+    text = card.fill(CARD.read_text(encoding="utf-8"), card.published(DOCS / "figures"))
+    CARD.write_text(text, encoding="utf-8")
 
 
 def report(title: str, verdicts: list[Verdict]) -> str:
