@@ -169,7 +169,16 @@ def collate(samples: list[dict[str, np.ndarray]]) -> Batch:
 
 
 def batches(dataset: Dataset, size: int, seed: int) -> Iterator[Batch]:
-    """Endless shuffled batches: each pass shows every object once, in one random view."""
+    """Endless shuffled batches: each pass shows every object once, in one random view.
+
+    Raises:
+        SystemExit: the objects do not fill one batch.
+    """
+    if len(dataset.objects) < size:
+        raise SystemExit(
+            f"Training needs at least {size} objects, {len(dataset.objects)} are packed for {dataset.split}: "
+            "let python -m training.data make more."
+        )
     rng = np.random.default_rng(seed)
     while True:
         dataset.refresh()
@@ -232,16 +241,22 @@ def stretch(batch: Batch) -> Batch:
 
 
 def prefetched(source: Iterator[Batch], ahead: int = 3) -> Iterator[Batch]:
-    """Prepare batches in a thread."""
-    ready: queue.Queue[Batch] = queue.Queue(ahead)
+    """Prepare batches in a thread; what goes wrong there is raised here."""
+    ready: queue.Queue[Batch | BaseException] = queue.Queue(ahead)
 
     def fill() -> None:
-        for batch in source:
-            ready.put(batch)
+        try:
+            for batch in source:
+                ready.put(batch)
+        except BaseException as problem:  # noqa: BLE001 - or the training would wait for ever
+            ready.put(problem)
 
     threading.Thread(target=fill, daemon=True).start()
     while True:
-        yield ready.get()
+        batch = ready.get()
+        if isinstance(batch, BaseException):
+            raise batch
+        yield batch
 
 
 def normal_loss(predicted: Tensor, truth: Tensor) -> Tensor:
