@@ -67,7 +67,7 @@ WEIGHT_DECAY = 0.05
 STRETCHED, STRETCH = 0.6, 1.3
 #: Share of samples shown in the orientation in which DINOv2 saw them, and not as its mirror image.
 TRUE_ORIENTATION = 0.75
-#: The curves' validation set, the same for a whole run: the first objects of the split, in these views.
+#: The curves' validation set: the objects of the split that are packed first, in these views.
 VALIDATION_OBJECTS, VALIDATION_VIEWS = 64, (2, 5)
 
 
@@ -121,6 +121,17 @@ class Dataset:
             a["tokens"] = mirror_tokens(a["tokens"])
         a["columns"] = columns
         return a
+
+
+def settle_validation(dataset: Dataset, path: Path) -> None:
+    """Keep the objects that are listed in ``path``; if there is no such file, list the first ones and keep those.
+
+    So a run is judged by the same objects to its end, however many are packed by the time it is resumed.
+    """
+    if not path.exists():
+        path.write_text(json.dumps([entry["name"] for entry in dataset.objects[:VALIDATION_OBJECTS]]))
+    names = set(json.loads(path.read_text()))
+    dataset.objects = [entry for entry in dataset.objects if entry["name"] in names]
 
 
 def column_targets(signed: np.ndarray, camera: np.ndarray, depths: np.ndarray, columns: np.ndarray) -> np.ndarray:
@@ -324,7 +335,7 @@ def validate(decoder: Decoder, dataset: Dataset) -> dict[str, float]:
     rng = np.random.default_rng(5)
     decoder.eval()
     sums: dict[str, float] = {}
-    pairs = [(e, v) for e in dataset.objects[:VALIDATION_OBJECTS] for v in VALIDATION_VIEWS]
+    pairs = [(e, v) for e in dataset.objects for v in VALIDATION_VIEWS]
     for start in range(0, len(pairs), BATCH):
         group = pairs[start : start + BATCH]
         batch = collate([dataset.sample(e, v, rng, flip=False) for e, v in group])
@@ -435,21 +446,24 @@ def main() -> None:
     trainer = Trainer(args.out, args.minutes, args.start, args.rate)
     train = Dataset(args.data / "packed", "train")
     held_out = Dataset(args.data / "packed", "validation")
-    means: dict[str, float] = {}
+    settle_validation(held_out, args.out / "validation.json")
+    sums: dict[str, float] = {}
+    told = trainer.step
     if trainer.step == 0:  # where the curves begin: with untrained weights, or with those of --start
         trainer.tell({"objects": len(train.objects)}, held_out)
     started = time.monotonic()
     for batch in prefetched(batches(train, BATCH, seed=trainer.step)):
         for name, value in trainer.learn(vary(stretch(batch))).items():
-            means[name] = means.get(name, 0.0) + value / args.report
+            sums[name] = sums.get(name, 0.0) + value
         now = time.monotonic()
         trainer.spent, started = trainer.spent + now - started, now
         finished = trainer.spent > args.minutes * 60
         if trainer.step % args.report == 0 or finished:
-            line = {"objects": len(train.objects)} | {name: round(value, 5) for name, value in means.items()}
+            means = {name: round(total / (trainer.step - told), 5) for name, total in sums.items()}
+            line = {"objects": len(train.objects)} | means
             judged = trainer.step % (args.report * 4) == 0 or finished
             trainer.tell(line, held_out if judged else None)
-            means = {}
+            sums, told = {}, trainer.step
         if finished:
             break
 

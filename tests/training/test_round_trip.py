@@ -80,6 +80,16 @@ def test_a_run_begins_with_the_pillow_learns_and_goes_on_where_it_stopped(road):
     assert [line["step"] for line in lines(road)] == [line["step"] for line in told] + [last["step"] + 1]
 
 
+def test_a_run_is_judged_by_the_objects_it_began_with(road, tmp_path):
+    known = train.Dataset(road.data / "packed", "train")
+    everything = [entry["name"] for entry in known.objects]
+    train.settle_validation(known, tmp_path / "all.json")
+    assert [entry["name"] for entry in known.objects] == everything
+    (tmp_path / "earlier.json").write_text(json.dumps(everything[:3]))
+    train.settle_validation(known, tmp_path / "earlier.json")
+    assert [entry["name"] for entry in known.objects] == everything[:3]
+
+
 def test_the_exported_file_restored_is_the_same_network(road):
     arrays = pack.open_arrays(road.data / "packed")
     photo = torch.from_numpy(arrays["photo"][:2].copy()).permute(0, 3, 1, 2).float()
