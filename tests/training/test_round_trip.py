@@ -19,15 +19,16 @@ SHAPES, VIEWS = 26, 6
 
 def command(module, *arguments):
     """Run a module as ``python -m`` does."""
-    patch = pytest.MonkeyPatch()
-    with patch.context() as context:
-        context.setattr(sys, "argv", [module.__name__, *map(str, arguments)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [module.__name__, *map(str, arguments)])
         return module.main()
 
 
 @pytest.fixture(scope="module")
 def road(tmp_path_factory):
     """Folders and files of one tiny training, from nothing to a restored checkpoint."""
+    if sys.platform != "linux":
+        pytest.skip("the training's pictures are drawn with EGL")
     folder = tmp_path_factory.mktemp("road")
     made = SimpleNamespace(
         data=folder / "dataset", run=folder / "pebble", graph=folder / "pebble.onnx", restored=folder / "start.pt"
@@ -38,9 +39,8 @@ def road(tmp_path_factory):
     made.train = ("--data", made.data, "--out", made.run, "--report", 1)
     command(train, *made.train, "--minutes", 0.01)
     command(export, "--checkpoint", made.run / "checkpoint.pt", "--out", made.graph)
-    patch = pytest.MonkeyPatch()
-    with patch.context() as context:
-        context.setattr(restore, "CALIBRATION_BATCHES", 2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(restore, "CALIBRATION_BATCHES", 2)
         command(restore, "--graph", made.graph, "--data", made.data, "--out", made.restored)
     return made
 
@@ -69,15 +69,18 @@ def test_what_is_packed_is_what_was_made(road):
             np.testing.assert_array_equal(arrays["signed"][entry["number"]], stored["signed"])
 
 
-def test_a_run_begins_with_the_pillow_learns_and_goes_on_where_it_stopped(road):
+def test_a_run_tells_where_it_begins_and_goes_on_where_it_stopped(road):
     told = lines(road)
     before, last = told[0], told[-1]
     assert before["step"] == 0
     assert last["step"] >= 1
     assert all(np.isfinite(value) for value in last["validation"].values())
     assert last["validation"]["front_distance"] != before["validation"]["front_distance"]
-    command(train, *road.train, "--minutes", 0.01)
-    assert [line["step"] for line in lines(road)] == [line["step"] for line in told] + [last["step"] + 1]
+    command(train, *road.train, "--minutes", 0.01, "--report", 50)
+    *others, resumed = lines(road)
+    assert others == told
+    assert resumed["step"] == last["step"] + 1
+    assert resumed["front"] > last["front"] / 5  # a mean of the one step since, not of the fifty asked for
 
 
 def test_a_run_is_judged_by_the_objects_it_began_with(road, tmp_path):
