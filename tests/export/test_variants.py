@@ -19,8 +19,9 @@ ROOT = Path(__file__).resolve().parents[2]
 GRAPHS, REDUCED = ROOT / "inference" / "graphs", ROOT / "tests" / "unit" / "export" / "reduced"
 BASES = sorted(path for path in GRAPHS.glob("*_encoder.onnx"))
 
-LARGEST_ERRORS = {"float16_weights": 1e-3, "int8": 0.1, "float16": 1e-2}
-"""Root of the mean square, relative to the standard deviation of the planes."""
+LARGEST_ERRORS = {"float16_weights": 1e-3, "int8": 0.05, "float16": 1e-2}
+"""Root of the mean square, relative to the standard deviation of the planes. Where 8-bit products overflow, on
+processors without VNNI, weights of full range had 0.07 to 0.15."""
 
 
 def made(graph, variant):
