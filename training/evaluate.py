@@ -4,7 +4,8 @@
 Runs the product's own road (encode, extract the surface, unwrap, bake) on objects that no training saw, and apart on
 scans that no training source contains. Beside Pebble stand the inflated silhouette and the best ellipsoid, so that a
 number means something. Writes for each set, ``test`` or ``scans``, its tables (``test.md``), the figures of each object
-(``test.csv``) and a sheet of pictures (``test.jpg``) into ``--out``, and with ``--publish`` into ``docs/``.
+(``test.csv``) and a sheet of pictures (``test.jpg``) into ``--out``, and with ``--publish`` into ``docs/``. With
+``--than`` and an earlier ``test.csv`` it measures that file's objects only, and says what changed since.
 ``training/measure`` says what is measured and how.
 """
 
@@ -21,6 +22,7 @@ from inference.systems import pebble
 from .data.render import Renderer
 from .data.views import MAPS, RENDERED
 from .measure import card
+from .measure.changes import changes, read_earlier
 from .measure.judge import Judge, Verdict
 from .measure.product import Product
 from .measure.results import groups, table, write_csv
@@ -44,8 +46,9 @@ JPEG_QUALITY = 85
 def subjects(args: argparse.Namespace) -> dict[str, Iterator[Subject]]:
     """What is measured, by the name of its set."""
     found: dict[str, Iterator[Subject]] = {}
+    known = read_earlier(args.than) if args.than else None
     for split in args.splits if args.count else ():
-        found[split] = held_out(args.data, split, args.count)
+        found[split] = held_out(args.data, split, args.count, known)
     if args.scans:
         found["scans"] = scans(args.scans, args.scan_names, args.out / "scans")
     return found
@@ -105,6 +108,7 @@ def main() -> None:
     parser.add_argument("--scan-names", type=Path, help="text file that lists the scans to use")
     parser.add_argument("--splits", nargs="+", default=["test"], choices=["validation", "test"])
     parser.add_argument("--count", type=int, default=100, help="objects of each split; 0 for scans alone")
+    parser.add_argument("--than", nargs="+", type=Path, help="earlier .csv, whose objects are measured and compared")
     parser.add_argument("--textures", type=int, default=40, help="objects of each set whose texture is measured")
     parser.add_argument("--pictures", type=int, default=4, help="objects shown as best, as median and as worst")
     parser.add_argument("--quick", action="store_true", help="Pebble's shape only: no baselines, textures, pictures")
@@ -123,6 +127,8 @@ def main() -> None:
         if args.publish:
             publish(args.out, title)
         print(text)
+        if args.than:
+            print(changes(verdicts, read_earlier(args.than)))
     print(f"{len(list(chain(*sets.values())))} objects, {time.process_time() - started:.0f} s of processor time")
 
 

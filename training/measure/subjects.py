@@ -2,7 +2,7 @@
 """What is measured: held-out objects of the data set, and scans that no training source contains."""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -115,14 +115,17 @@ def subject_of(arrays: dict[str, NDArray]) -> Subject:
     return Subject(*(str(arrays[name]) for name in ("name", "source", "category")), arrays)
 
 
-def held_out(data: Path, split: str, count: int) -> Iterator[Subject]:
-    """At most ``count`` objects of a split, in an order that mixes the sources and does not change as they grow."""
+def held_out(data: Path, split: str, count: int, names: Container[str] | None = None) -> Iterator[Subject]:
+    """At most ``count`` objects of a split, in an order that mixes the sources and does not change as they grow.
+
+    With ``names``, only objects that are called so.
+    """
     paths = sorted((data / "objects").glob("*/*.npz"), key=lambda path: zlib.crc32(path.stem.encode()))
     for path in paths:
         if count <= 0:
             return
         with np.load(path) as stored:
-            if str(stored["split"]) == split:
+            if str(stored["split"]) == split and (names is None or str(stored["name"]) in names):
                 count -= 1
                 yield subject_of({name: stored[name] for name in stored.files})
 
