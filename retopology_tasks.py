@@ -25,6 +25,7 @@ from .scene.polygons import Polygons, read_evaluated
 from .scene.provenance import store_provenance
 from .scene.remesh import Remeshed, RemeshMethod, RemeshSettings
 from .scene.retopology import add_levels, add_low, high_in_low_frame, low_frame, symmetry_of
+from .scene.selection import leave_edit_mode
 from .scene.stored_code import load_code, load_mirror, load_settings
 from .scene.symmetry import Symmetry
 from .scene.uv_mesh import uv_mesh, uv_overlap
@@ -272,10 +273,11 @@ class BakeLowPolyTask:
         target = existing(self.target)
         maps: Maps = result[-1]
         detail: DetailMaps | None = result[-2] if self._high is not None else None
+        leave_edit_mode(target)
         with all_or_nothing():
             material = create_low_material(self.target, maps, detail, self.options.maps)
-        if self._unwraps:
-            self._store_uvs(context, target, result[0])
+            if self._unwraps:
+                self._store_uvs(context, target, result[0])
         for item in dict.fromkeys([target, *(level for level in levels_of(target) if level.data.uv_layers)]):
             item.data.materials.clear()
             item.data.materials.append(material)
@@ -311,17 +313,20 @@ class BakeLowPolyTask:
 
     def _store_uvs(self, context: bpy.types.Context, target: bpy.types.Object, uvs: NDArray[np.float32]) -> None:
         """As a new UV map, beside those that the mesh has; on the mesh as it looks where modifiers are applied."""
-        if len(target.data.loops) != len(self._low.corners):
+        mesh, is_applied = target.data, len(target.data.loops) != len(self._low.corners)
+        if is_applied:
             depsgraph = context.evaluated_depsgraph_get()
-            target.data = bpy.data.meshes.new_from_object(target.evaluated_get(depsgraph), depsgraph=depsgraph)
-            target.modifiers.clear()
-        if len(target.data.loops) != len(uvs):
+            mesh = bpy.data.meshes.new_from_object(target.evaluated_get(depsgraph), depsgraph=depsgraph)
+        if len(mesh.loops) != len(uvs):
             raise OutputError(Sentence("'{name}' was edited meanwhile.", name=self.target), "Bake again.")
-        layer = target.data.uv_layers.new(name=NEW_UV_MAP, do_init=False)
+        layer = mesh.uv_layers.new(name=NEW_UV_MAP, do_init=False)
         if layer is None:
             raise OutputError(
                 Sentence("'{name}' has eight UV maps already.", name=self.target), "Remove one and bake again."
             )
         layer.uv.foreach_set("vector", np.ascontiguousarray(uvs, np.float32).ravel())
-        target.data.uv_layers.active = layer
+        mesh.uv_layers.active = layer
         layer.active_render = True
+        if is_applied:
+            target.data = mesh
+            target.modifiers.clear()

@@ -15,10 +15,10 @@ PLAIN_CUBIC, SMOOTH_CUBIC = -0.75, -0.5
 """The cubic kernel's free parameter: torch's own, and PIL's, which torch follows where it antialiases."""
 
 INT8_LIMIT = 64
-"""Largest weight in steps, a bit less than the type would hold. Processors without VNNI add two products of weights and
-8-bit activations in 16 bits and cut off what overflows: 2 x 64 x 255 is the most that fits. ONNX Runtime calls it reduced
-range ("Quantize ONNX models"); its other remedy, session.x64quantprecision, is slower on every processor and wants the
-weights in the graph's own file."""
+"""Largest weight in steps, half of what the type would hold. Processors without VNNI add two products of weights and
+8-bit activations in 16 bits and cut off what overflows: 2 x 64 x 255 is the most that fits. ONNX Runtime calls that
+reduced range ("Quantize ONNX models"); its other remedy, session.x64quantprecision, is slower on every processor and
+wants the weights in the graph's own file."""
 INT8_ROWS = 256
 """Rows that are quantised at once, to keep the temporary copies small."""
 

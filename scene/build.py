@@ -15,6 +15,7 @@ from .material import create_material
 from .mesh import create_mesh
 from .placement import Placement
 from .provenance import store_provenance
+from .selection import leave_edit_mode, make_active
 from .stored_code import load_code, store_code, store_settings
 
 CREATED_TYPES = ("objects", "meshes", "materials", "images", "cameras", "collections")
@@ -41,8 +42,8 @@ def build(
 ) -> Built:
     """Put a reconstruction into the scene, standing at the 3D cursor and facing -Y.
 
-    The object becomes the selected and active one. A scene without a camera gets the matched one as its camera; a
-    scene that has one keeps it.
+    The object becomes the selected and active one, unless the artist is editing another. A scene without a camera gets
+    the matched one as its camera; a scene that has one keeps it.
 
     Args:
         context: with the scene and view layer to build in.
@@ -75,7 +76,7 @@ def build(
         scene.collection.children.link(collection)
         if scene.camera is None:
             match_render(scene, camera, code.window.photo_width, code.window.photo_height)
-        _make_active(context, made)
+        make_active(context, made)
     return Built(made.name, camera.name, collection.name)
 
 
@@ -93,8 +94,10 @@ def rebuild(target: bpy.types.Object, reconstruction: Reconstruction, settings: 
 
     Raises:
         ModelError: the object has lost its code meanwhile. Nothing has been changed.
+        OutputError: it cannot leave Edit Mode. Nothing has been changed.
     """
     _code, placement = load_code(target)
+    leave_edit_mode(target)
     with all_or_nothing():
         vertices = placement.to_local(reconstruction.surface.vertices)
         mesh = create_mesh(target.name, vertices, reconstruction.surface.faces, reconstruction.uvs)
@@ -113,14 +116,3 @@ def all_or_nothing() -> Iterator[None]:
         made = [block for kind in CREATED_TYPES for block in getattr(bpy.data, kind) if block.session_uid not in before]
         bpy.data.batch_remove(made)
         raise
-
-
-def _make_active(context: bpy.types.Context, made: bpy.types.Object) -> None:
-    """Select it alone and make it active, also where the viewport shows a local view."""
-    space = context.space_data
-    if space is not None and space.type == "VIEW_3D" and space.local_view:
-        made.local_view_set(space, True)
-    for other in context.view_layer.objects.selected:
-        other.select_set(False)
-    made.select_set(True)
-    context.view_layer.objects.active = made

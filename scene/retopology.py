@@ -21,6 +21,7 @@ from .mesh_check import MeshCheck
 from .polygons import Polygons, fill_mesh, read_evaluated
 from .provenance import copy_provenance
 from .remesh import Remeshed
+from .selection import make_active
 from .stored_code import has_code, load_code, load_mirror
 from .symmetry import Symmetry, find_symmetry, judged
 
@@ -152,8 +153,10 @@ def prepare(
 def add_low(context: bpy.types.Context, high: bpy.types.Object, remeshed: Remeshed) -> bpy.types.Object:
     """Put a low-poly mesh into the scene, beside its high-poly, which is renamed and hidden in the viewport.
 
+    It becomes the active object, unless the artist is editing another or looks at another scene.
+
     Args:
-        context: in Object Mode.
+        context: with the view layer that is shown.
         high: the object that was remeshed.
         remeshed: in the coordinates of ``low_frame``.
 
@@ -166,10 +169,10 @@ def add_low(context: bpy.types.Context, high: bpy.types.Object, remeshed: Remesh
     low = _new_low(high, frame, mesh)
     low[CHECK_KEY] = json.dumps(asdict(remeshed.check), sort_keys=True)
     copy_provenance(high, low)
-    mark_high(high)
     make_active(context, low)
     # Two surfaces in one place flicker; the eye in the outliner shows the high-poly again.
-    high.hide_set(True, view_layer=context.view_layer)
+    _hide(context, high)
+    mark_high(high)
     return low
 
 
@@ -198,7 +201,7 @@ def add_levels(context: bpy.types.Context, low: bpy.types.Object, count: int, ra
         copy_provenance(low, item)
         for collection in low.users_collection:
             collection.objects.link(item)
-        item.hide_set(True, view_layer=context.view_layer)
+        _hide(context, item)
         made.append(item)
     return made
 
@@ -214,17 +217,16 @@ def mark_high(high: bpy.types.Object) -> None:
         high.name += HIGH_SUFFIX
 
 
-def make_active(context: bpy.types.Context, target: bpy.types.Object) -> None:
-    """Select it alone and make it active."""
-    for other in context.view_layer.objects.selected:
-        other.select_set(False)
-    target.select_set(True)
-    context.view_layer.objects.active = target
-
-
 def visible_others(context: bpy.types.Context, *own: bpy.types.Object) -> list[str]:
     """Names of further visible meshes, to which snapping and RetopoFlow would stick too."""
     return [item.name for item in context.visible_objects if item.type == "MESH" and item not in own]
+
+
+def _hide(context: bpy.types.Context, target: bpy.types.Object) -> None:
+    """As the eye in the outliner does, where the view layer shown has the object."""
+    context.view_layer.update()
+    if target.name in context.view_layer.objects:
+        target.hide_set(True, view_layer=context.view_layer)
 
 
 def _new_low(high: bpy.types.Object, frame: Matrix, mesh: bpy.types.Mesh) -> bpy.types.Object:

@@ -137,6 +137,7 @@ def test_a_moving_slider_shows_a_coarse_surface_and_rest_applies_it(made, slider
     assert not ENGINE.is_busy, "a preview keeps no button from being pressed"
     assert LIVE.tick() is not None
     assert made.data != own
+    bpy.context.view_layer.update()
     assert made.dimensions.z == pytest.approx(0.32 / 3, rel=1e-3)
     assert own.name in bpy.data.meshes
     clock.now += REST_SECONDS + 0.1

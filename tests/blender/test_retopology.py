@@ -10,10 +10,10 @@ import pytest
 from image_to_3d import background, retopology_tasks
 from image_to_3d.engine import ENGINE
 from image_to_3d.inference.bake import Maps
-from image_to_3d.inference.errors import SettingsError
+from image_to_3d.inference.errors import OutputError, SettingsError
 from image_to_3d.inference.monitor import Monitor
 from image_to_3d.jobs import JobState
-from image_to_3d.retopology_tasks import RetopologyOptions, RetopologyTask
+from image_to_3d.retopology_tasks import BakeLowPolyTask, LowPolyOptions, RetopologyOptions, RetopologyTask
 from image_to_3d.scene import remesh as remesh_module
 from image_to_3d.scene.detail_bake import DetailMaps, DetailSettings, bake_detail
 from image_to_3d.scene.mesh_check import check_mesh
@@ -341,6 +341,25 @@ class TestAutoRetopology:
         assert any("QuadriFlow exploded" in note for note in task.notes)
         assert any("decimated" in note for note in task.notes)
 
+    @pytest.mark.parametrize("looks_at", ["another scene", "a view layer without it"])
+    def test_it_is_made_where_its_high_poly_is_whatever_is_shown(self, extension, fake_job, monkeypatch, looks_at):
+        result = Remeshed(ball(2), check_mesh(ball(2), ball(3)), RemeshMethod.QUADS)
+        monkeypatch.setattr(background.BACKGROUND, "start", lambda _task: fake_job([JobState.DONE], result=result))
+        high = in_scene(ball(3))
+        home = bpy.context.scene
+        collection = bpy.data.collections.new("thing")
+        home.collection.children.link(collection)
+        home.collection.objects.unlink(high)
+        collection.objects.link(high)
+        task = RetopologyTask(high, RetopologyOptions(levels=1), bpy.context.evaluated_depsgraph_get())
+        if looks_at == "another scene":
+            bpy.context.window.scene = bpy.data.scenes.new("another")
+        else:
+            bpy.context.view_layer.layer_collection.children["thing"].exclude = True
+        ENGINE.run(task, bpy.context)
+        bpy.context.window.scene = home
+        assert {item.name for item in collection.objects} == {"thing_high", "thing_low", "thing_low_LOD1"}
+
     def test_a_failure_leaves_nothing(self, extension, fake_job, monkeypatch, counts):
         job = lambda task: fake_job([JobState.FAILED], error=RemeshError("No.", "Try another."))  # noqa: E731
         monkeypatch.setattr(background.BACKGROUND, "start", job)
@@ -455,6 +474,29 @@ class TestBake:
         with pytest.raises(RuntimeError, match="modifiers change its faces"):
             bpy.ops.image_to_3d.bake()
         assert len(own_mesh.data.loops) == 4
+
+    def test_a_mesh_in_edit_mode_gets_its_maps_all_the_same(self, own_mesh, maps):
+        options = LowPolyOptions(detail=DetailSettings(normals=False, occlusion_samples=0))
+        source, depsgraph = bpy.data.objects["ball"], bpy.context.evaluated_depsgraph_get()
+        task = BakeLowPolyTask(own_mesh, source, options, depsgraph)
+        bpy.ops.object.mode_set(mode="EDIT")
+        task.finish(bpy.context, (np.float32([[0, 0], [0.5, 0], [0.5, 0.5], [0, 0.5]]), maps))
+        assert own_mesh.data.uv_layers.active.uv[2].vector == Vector((0.5, 0.5))
+        assert own_mesh.active_material.name == "own"
+
+    def test_a_mesh_that_changed_meanwhile_stays_as_it_is(self, own_mesh, maps, counts):
+        own_mesh.modifiers.new("Mirror", "MIRROR")
+        bevel = own_mesh.modifiers.new("Bevel", "BEVEL")
+        options = LowPolyOptions(apply_modifiers=True, detail=DetailSettings(normals=False, occlusion_samples=0))
+        source, depsgraph = bpy.data.objects["ball"], bpy.context.evaluated_depsgraph_get()
+        task = BakeLowPolyTask(own_mesh, source, options, depsgraph)
+        uvs = np.zeros((sum(len(face.vertices) for face in own_mesh.evaluated_get(depsgraph).data.polygons), 2))
+        bevel.affect, bevel.width = "VERTICES", 0.1
+        before, mesh = counts(), own_mesh.data
+        with pytest.raises(OutputError, match="'own' was edited meanwhile"):
+            task.finish(bpy.context, (uvs.astype(np.float32), maps))
+        assert (own_mesh.data, [item.name for item in own_mesh.modifiers]) == (mesh, ["Mirror", "Bevel"])
+        assert counts() == before
 
     def test_orm_and_directx(self, own_mesh, host, fake_job, maps, detail):
         own_mesh.data.uv_layers.new()

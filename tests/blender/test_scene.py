@@ -9,7 +9,7 @@ from image_to_3d.inference.code import Code
 from image_to_3d.inference.errors import ModelError, PhotoError
 from image_to_3d.inference.pipeline import Settings
 from image_to_3d.scene import build as build_module
-from image_to_3d.scene.build import build
+from image_to_3d.scene.build import build, rebuild
 from image_to_3d.scene.mesh import count_islands
 from image_to_3d.scene.placement import Placement
 from image_to_3d.scene.stored_code import has_code, load_code
@@ -170,7 +170,47 @@ def test_a_second_run_makes_a_second_object(built, reconstruction, photo_path):
     assert built.object in bpy.data.objects
 
 
-@pytest.mark.parametrize("step", ["create_mesh", "create_material", "create_photo", "create_camera", "_make_active"])
+def edited(name):
+    """A triangle of the artist's, in Edit Mode."""
+    mesh = bpy.data.meshes.new(name)
+    mesh.from_pydata([(0, 0, 0), (1, 0, 0), (1, 1, 0)], [], [(0, 1, 2)])
+    item = bpy.data.objects.new(name, mesh)
+    bpy.context.scene.collection.objects.link(item)
+    bpy.context.view_layer.objects.active = item
+    bpy.ops.object.mode_set(mode="EDIT")
+    return item
+
+
+def test_who_edits_something_is_not_interrupted(reconstruction, photo_path):
+    own = edited("own")
+    made = build(bpy.context, reconstruction, photo_path, Settings(), size=1.0)
+    assert made.object in bpy.data.objects
+    assert bpy.context.object == own
+    assert bpy.context.mode == "EDIT_MESH"
+    bpy.ops.object.mode_set(mode="OBJECT")
+
+
+def test_an_object_in_edit_mode_gets_its_new_mesh_and_the_former_keeps_the_edits(built, reconstruction):
+    target = bpy.data.objects[built.object]
+    former = target.data
+    bpy.context.view_layer.objects.active = target
+    bpy.ops.object.mode_set(mode="EDIT")
+    bpy.ops.mesh.select_all(action="SELECT")
+    bpy.ops.mesh.delete(type="ONLY_FACE")
+    rebuild(target, reconstruction, Settings())
+    assert target.mode == "OBJECT"
+    assert target.data != former
+    assert len(target.data.polygons) > 0
+    assert len(former.polygons) == 0
+
+
+def test_a_script_that_removes_its_result_makes_the_next(built, reconstruction, photo_path):
+    bpy.data.objects.remove(bpy.data.objects[built.object])
+    again = build(bpy.context, reconstruction, photo_path, Settings(), size=1.0)
+    assert bpy.context.object.name == again.object
+
+
+@pytest.mark.parametrize("step", ["create_mesh", "create_material", "create_photo", "create_camera", "make_active"])
 def test_a_failure_at_any_step_leaves_nothing(step, reconstruction, photo_path, counts, monkeypatch):
     other = bpy.data.objects.new("other", None)
     bpy.context.scene.collection.objects.link(other)

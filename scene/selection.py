@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the artist has in hand: making an object the active one, and taking it out of Edit Mode.
+
+Jobs take seconds to minutes and the viewport stays live, so that by their end the artist may be editing something,
+or look at another scene.
+"""
+
+import bpy
+
+from ..inference.errors import OutputError
+from ..inference.sentence import Sentence
+
+
+def make_active(context: bpy.types.Context, target: bpy.types.Object) -> None:
+    """Select it alone and make it active, also where the viewport shows a local view.
+
+    Work in hand goes on: in another mode than Object Mode, and where the view layer shown does not have the object,
+    selection and active object stay.
+    """
+    layer = context.view_layer
+    layer.update()  # until then its lists lack what was just linked, and hold None for what a script just removed
+    if target.name not in layer.objects:
+        return
+    space = context.space_data
+    if space is not None and space.type == "VIEW_3D" and space.local_view:
+        target.local_view_set(space, True)
+    if context.mode != "OBJECT":
+        return
+    for other in layer.objects.selected:
+        other.select_set(False)
+    target.select_set(True)
+    layer.objects.active = target
+
+
+def leave_edit_mode(target: bpy.types.Object) -> None:
+    """Back to Object Mode with an object whose mesh is to be exchanged; the edits are kept in the mesh it has.
+
+    In Edit Mode Blender ignores that an object is given another mesh, without a word.
+
+    Raises:
+        OutputError: Blender does not leave it.
+    """
+    if target.mode != "EDIT":
+        return
+    with bpy.context.temp_override(active_object=target, object=target):
+        bpy.ops.object.mode_set(mode="OBJECT")
+    if target.mode == "EDIT":
+        raise OutputError(Sentence("'{name}' is in Edit Mode.", name=target.name), "Leave Edit Mode and start again.")
