@@ -136,7 +136,13 @@ class Engine:
     def run(self, task: Task[Any], context: bpy.types.Context) -> None:
         """Run a task to its end, blocking; raises what ``begin`` and ``end`` raise."""
         try:
-            self.begin(task, user_settings(context)).wait()
+            job = self.begin(task, user_settings(context))
+        except ReconstructionError as error:
+            if self.job is None:  # else another task is in progress, which goes on
+                self.failure = error
+            raise
+        try:
+            job.wait()
         except ReconstructionError as error:
             self.failure = error
             self._release()

@@ -152,8 +152,8 @@ class Models:
             ReconstructionError: it failed; ``failure`` says so too.
             Cancelled: it was cancelled from elsewhere.
         """
+        job = self.begin(task, settings)  # what is in progress already goes on if this is refused
         try:
-            job = self.begin(task, settings)
             job.wait(None if watch is None else lambda: watch(job))
         except BaseException:
             self.shutdown()

@@ -186,7 +186,7 @@ class Store:
             part.write_text(json.dumps(content, indent=2), "utf-8")
             part.replace(folder / RECORD)
             for path in folder.iterdir():
-                if path.name not in (RECORD, LOCK) and path != installed.path:
+                if path.is_file() and path.name not in (RECORD, LOCK) and not path.samefile(installed.path):
                     path.unlink()
         except OSError as error:
             raise cannot_write(folder, error) from error
@@ -218,7 +218,8 @@ class Store:
                     "It is not the file that {name}'s authors publish, but it has the same tensors.", name=card.name
                 )
             )
-        is_external = not copy and file.parent != self.folder_for(card)
+        # One folder may have several spellings: links, mapped drives, capital letters.
+        is_external = not copy and not file.parent.samefile(self.folder_for(card))
         path = file if is_external else self._copy(card, file, size, monitor)
         return self.record(card, Installed(path, str(file), "", sha256, origin, size, is_external))
 

@@ -73,6 +73,12 @@ LEAST_FACING = 0.3
 BLEND = 0.02
 """Width over which two surfaces are rounded where they meet, half-sizes."""
 
+THINNEST = MIN_THICKNESS / 2 - BLEND / 4
+"""What the field reaches in the middle of the thinnest walls: half their thickness, less what the rounding takes."""
+
+BORNE = 0.3
+"""Share of ``THINNEST`` up to which the iso level may rise: with half of it, two of eight example photos have holes."""
+
 BACK_BLUR = 1.2
 """Standard deviation of the hidden surface's smoothing, rays. Nothing is known there that would be finer."""
 
@@ -150,7 +156,7 @@ class PebbleField:
     """
 
     iso_level = 0.0
-    iso_range = (-0.04, 0.02)  # the thinnest walls are just over 0.04 thick: any thinner and they would vanish
+    iso_range = (-0.04, BORNE * THINNEST)
 
     def __init__(self, code: Code) -> None:
         self._camera = code.camera

@@ -105,6 +105,20 @@ def test_a_failure_is_told_with_its_cure_and_leaves_nothing(host, fake_job, phot
     assert ENGINE.failure.hint == "Export it again."
 
 
+def test_a_second_task_is_refused_and_the_first_goes_on(host, done, photo_path):
+    first = done()
+    host.jobs = [first]
+    task = ReconstructTask(photo_path, api.settings(), 1.0)
+    ENGINE.begin(task, UserSettings())
+    with pytest.raises(WorkerError, match="in progress"):
+        api.reconstruct(photo_path)
+    assert ENGINE.job is first
+    assert ENGINE.failure is None, "what was refused is no failure of the task in progress"
+    first.wait()
+    ENGINE.end(task, bpy.context)
+    assert task.summary.object in bpy.data.objects
+
+
 def test_a_bug_while_building_leaves_nothing_and_the_next_run_works(host, done, photo_path, counts, monkeypatch):
     before = counts()
     host.jobs = [done(), done()]

@@ -71,11 +71,11 @@ def along_rays(code, window_points, steps=120):
     return np.stack(points).astype(np.float32)
 
 
-def silhouette(code, field, size):
+def silhouette(code, field, size, level=None):
     u, v = window_axes(size)
     points = along_rays(code, np.stack([u.ravel(), -v.ravel()], -1))
     values = field.values(points.reshape(-1, 3)).reshape(points.shape[:2])
-    return (values > field.iso_level).any(0).reshape(size, size)
+    return (values > (field.iso_level if level is None else level)).any(0).reshape(size, size)
 
 
 def test_a_ball_is_a_ball_in_the_object_frame(ball):
@@ -137,6 +137,18 @@ def test_the_silhouette_is_the_cutouts_whatever_the_network_says(solid):
     assert (found & expected).sum() / (found | expected).sum() > 0.96
     middle = found[SIZE // 4 - 2 : SIZE // 4 + 2, SIZE // 8 : -SIZE // 8]
     assert middle.any(0).mean() > 0.95, "the spoke is there"
+
+
+@pytest.mark.parametrize("end", [0, 1])
+def test_the_thinnest_shell_bears_both_ends_of_the_iso_levels_range(end):
+    outputs = ball_outputs(solid=-8.0)
+    outputs["depths"][:, 1] = outputs["depths"][:, 0]
+    code = code_of(outputs, disc())
+    field = pebble.SYSTEM.field(code, None)
+    found = silhouette(code, field, SIZE // 4, field.iso_range[end])
+    inside = disc(RADIUS - 0.1)[::4, ::4] > 127
+    assert found[inside].mean() > 0.99
+    assert found.mean() < 1.3 * (disc() > 127).mean()
 
 
 def test_hollows_that_the_network_sees_are_hollow():

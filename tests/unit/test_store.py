@@ -219,6 +219,28 @@ def test_adopting_the_installed_file_itself_keeps_it(store, file, copy):
     assert path.read_bytes() == CONTENT
 
 
+@pytest.mark.parametrize("copy", [True, False])
+def test_a_file_that_is_there_under_another_spelling_of_the_path_is_kept(store, file, copy, tmp_path):
+    path = store.adopt(CARD, file, True, Monitor()).path
+    link = tmp_path / "link"
+    try:
+        link.symlink_to(store.folder)
+    except OSError as error:
+        pytest.skip(f"this system makes no links here: {error}")
+    for other in (link / "teapot" / path.name, path):
+        again = Store(link).adopt(CARD, other, copy, Monitor())
+        assert not again.is_external
+        assert path.read_bytes() == CONTENT
+    assert store.installed("teapot").path == path
+
+
+def test_a_folder_of_the_users_among_the_files_stays(store, file):
+    own = store.folder / "teapot" / "mine"
+    own.mkdir(parents=True)
+    store.adopt(CARD, file, True, Monitor())
+    assert own.is_dir()
+
+
 def test_bundled_systems_have_nothing_to_install(store, file):
     bundled = replace(CARD, checkpoint=None)
     with pytest.raises(ModelError, match="bundled with the extension"):
