@@ -7,7 +7,7 @@ from ..inference.errors import SettingsError
 from ..inference.sentence import Sentence
 from .camera import matched_camera, photo_cameras
 from .provenance import provenance_of
-from .stored_code import has_code
+from .stored_code import has_code, result_identifier
 
 PLACE_KEY = "image_to_3d_place"
 """Custom property: where the object stood before it was lined up."""
@@ -22,15 +22,30 @@ GAP = 0.25
 def results_of_same_photo(target: bpy.types.Object) -> list[bpy.types.Object]:
     """All results in the scene of the photo that this object was made from, itself among them, by name.
 
-    Photos are told apart by the hash of their file.
+    Photos are told apart by the hash of their file. The artist's copies of a result carry its code and are no further
+    results: they are left out.
     """
     photo = provenance_of(target).get("photo_sha256")
-    found = [
-        item
-        for item in bpy.context.scene.objects
-        if has_code(item) and photo is not None and provenance_of(item).get("photo_sha256") == photo
-    ]
-    return sorted(found, key=lambda item: item.name)
+    alike: dict[str | bytes, list[bpy.types.Object]] = {}
+    for item in bpy.context.scene.objects:
+        if has_code(item) and photo is not None and provenance_of(item).get("photo_sha256") == photo:
+            alike.setdefault(result_identifier(item), []).append(item)
+    found = [_original(copies, target) for copies in alike.values()]
+    return sorted((item for item in found if item is not None), key=lambda item: item.name)
+
+
+def _original(copies: list[bpy.types.Object], target: bpy.types.Object) -> bpy.types.Object | None:
+    """Which of an object and its copies is the result: the one with the photo's camera, which copies leave behind.
+
+    Where that does not decide, as after a copy of both, it is the target if that is one of them, else none: better a
+    result too many than a copy lost.
+    """
+    if len(copies) == 1:
+        return copies[0]
+    with_camera = [item for item in copies if matched_camera(item) is not None]
+    if len(with_camera) == 1:
+        return with_camera[0]
+    return target if target in copies else None
 
 
 def line_up(target: bpy.types.Object) -> list[bpy.types.Object]:
@@ -61,19 +76,24 @@ def line_up(target: bpy.types.Object) -> list[bpy.types.Object]:
 def keep(target: bpy.types.Object) -> int:
     """Keep this result, back in its place, and delete the other results of its photo with their cameras.
 
+    Copies stay, of this result and of the others.
+
     Returns:
         How many were deleted.
     """
-    others = [item for item in results_of_same_photo(target) if item != target]
-    if PLACE_KEY in target:
+    results = results_of_same_photo(target)
+    others = [item for item in results if result_identifier(item) != result_identifier(target)]
+    if target in results and PLACE_KEY in target:
         target.location = list(target[PLACE_KEY])
         del target[PLACE_KEY]
+    comparison = _comparison(target)
     removed: list[bpy.types.ID] = []
     for item in others:
         own = _own_collection(item)
         removed += _family(item) | ({own} if own is not None else set())
-    _release(target)
     bpy.data.batch_remove(removed)
+    if comparison is not None:
+        _dissolve(comparison)
     return len(others)
 
 
@@ -119,15 +139,14 @@ def _gather(results: list[bpy.types.Object]) -> None:
                 root.children.unlink(own)
 
 
-def _release(target: bpy.types.Object) -> None:
-    """Take the kept result out of the collection with all results, which goes."""
-    comparison = _comparison(target)
-    if comparison is None:
-        return
+def _dissolve(comparison: bpy.types.Collection) -> None:
+    """Remove the collection with all results; what would leave the scene with it goes to the top."""
     root = bpy.context.scene.collection
-    own = _own_collection(target)
-    if own is not None and own.name in comparison.children:
-        comparison.children.unlink(own)
-        if not any(own.name in parent.children for parent in (root, *root.children_recursive)):
-            root.children.link(own)
+    own, items = list(comparison.children), list(comparison.objects)
     bpy.data.collections.remove(comparison)
+    for collection in own:
+        if collection not in root.children_recursive:
+            root.children.link(collection)
+    for item in items:
+        if not item.users_collection:
+            root.objects.link(item)

@@ -3,6 +3,7 @@
 
 import json
 import math
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, fields
@@ -22,6 +23,8 @@ from .placement import Placement
 CODE_KEY = "image_to_3d_code"
 PLACEMENT_KEY = "image_to_3d_placement"
 SETTINGS_KEY = "image_to_3d_settings"
+RESULT_KEY = "image_to_3d_result"
+"""Custom property: an identifier that each reconstruction gets once; the artist's copies of an object share its own."""
 
 SettingsT = TypeVar("SettingsT", SurfaceSettings, BakeSettings)
 
@@ -33,11 +36,21 @@ def store_code(target: bpy.types.Object, code: bytes, placement: Placement) -> N
         del target[CODE_KEY]
     target[CODE_KEY] = code
     target[PLACEMENT_KEY] = placement.to_list()
+    if RESULT_KEY not in target:
+        target[RESULT_KEY] = uuid.uuid4().hex
 
 
 def has_code(target: bpy.types.Object | None) -> bool:
     """Whether the object was reconstructed from a photo and can be baked or extracted again."""
     return target is not None and CODE_KEY in target and PLACEMENT_KEY in target
+
+
+def result_identifier(target: bpy.types.Object) -> str | bytes:
+    """What an object with a code and its copies have in common, and no other reconstruction has.
+
+    Objects from before identifiers were kept are told apart by their codes.
+    """
+    return target[RESULT_KEY] if RESULT_KEY in target else bytes(target[CODE_KEY])
 
 
 def load_code(target: bpy.types.Object) -> tuple[Code, Placement]:

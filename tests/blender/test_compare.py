@@ -14,6 +14,7 @@ from image_to_3d.inference.surface import SurfaceSettings
 from image_to_3d.jobs import JobState
 from image_to_3d.scene.build import build
 from image_to_3d.scene.compare import results_of_same_photo
+from image_to_3d.scene.stored_code import RESULT_KEY
 from PIL import Image
 
 
@@ -110,6 +111,81 @@ def test_other_photos_are_left_alone(again, made, reconstruction, photo_path):
     assert other.name in bpy.data.objects
     with pytest.raises(RuntimeError, match="only result of its photo"):
         bpy.ops.image_to_3d.line_up()
+
+
+def copied(item, *, linked=False, with_camera=False):
+    """As by Shift+D, or Alt+D; the copy stands at 7 along X."""
+    bpy.ops.object.select_all(action="DESELECT")
+    for part in (item, *(item.children if with_camera else ())):
+        part.select_set(True)
+    bpy.context.view_layer.objects.active = item
+    bpy.ops.object.duplicate(linked=linked)
+    bpy.context.object.location.x = 7
+    return bpy.context.object
+
+
+def keep(item):
+    bpy.context.view_layer.objects.active = item
+    assert bpy.ops.image_to_3d.keep() == {"FINISHED"}
+
+
+def test_copies_are_no_results(made):
+    copies = [copied(made), copied(made, linked=True), copied(made, with_camera=True)]
+    assert results_of_same_photo(made) == [made]
+    keep(made)
+    assert {item.name for item in (made, *copies)} <= set(bpy.context.scene.objects.keys())
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_copies_neither_go_nor_move(again, made, linked):
+    copies = [copied(made, linked=linked), copied(again, linked=linked)]
+    again.name, copies[1].name = "renamed", "also renamed"
+    assert results_of_same_photo(copies[0]) == [made, again]
+    bpy.context.view_layer.objects.active = copies[0]
+    bpy.ops.image_to_3d.line_up()
+    assert [item.location.x for item in copies] == [7, 7]
+    keep(made)
+    assert "renamed" not in bpy.data.objects
+    assert {made.name, *(item.name for item in copies)} <= set(bpy.context.scene.objects.keys())
+    assert [item.location.x for item in copies] == [7, 7]
+    assert not any("results" in collection.name for collection in bpy.data.collections)
+
+
+def test_a_copy_that_is_chosen_stays_beside_its_own_result(again, made):
+    copy, gone = copied(made), again.name
+    keep(copy)
+    assert gone not in bpy.data.objects
+    assert {made.name, copy.name} <= set(bpy.context.scene.objects.keys())
+    assert copy.location.x == 7
+
+
+def test_a_result_copied_with_its_camera_is_not_guessed(again, made):
+    copy = copied(again, with_camera=True)
+    keep(made)
+    assert {again.name, copy.name} <= set(bpy.context.scene.objects.keys())
+
+
+def test_results_without_cameras_are_still_results(again, made):
+    bpy.data.batch_remove([*made.children, *again.children])
+    assert results_of_same_photo(made) == [made, again]
+
+
+def test_results_are_told_from_copies_after_renaming_and_in_an_opened_file(again, made, tmp_path):
+    copied(again).name = "a copy"
+    made.name, again.name = "one", "two"
+    path = str(tmp_path / "results.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.open_mainfile(filepath=path)
+    keep(bpy.data.objects["one"])
+    assert {item.name for item in bpy.context.scene.objects if item.type == "MESH"} == {"one", "a copy"}
+
+
+def test_objects_from_before_identifiers_are_told_apart_by_their_codes(made):
+    del made[RESULT_KEY]
+    copy = copied(made)
+    assert results_of_same_photo(copy) == [made]
+    keep(made)
+    assert copy.name in bpy.context.scene.objects
 
 
 def test_a_photo_that_is_gone_is_told(made):
