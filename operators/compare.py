@@ -8,7 +8,7 @@ from bpy.props import EnumProperty
 
 from ..engine import ENGINE
 from ..inference.cutout import CutoutMethod, CutoutSettings
-from ..inference.errors import PhotoError, ReconstructionError
+from ..inference.errors import PhotoError, ReconstructionError, SettingsError
 from ..inference.framing import whole_mask
 from ..inference.pipeline import Settings
 from ..inference.sentence import Sentence
@@ -76,18 +76,20 @@ class IMAGE_TO_3D_OT_reconstruct_again(_ResultOperator, TaskOperator, bpy.types.
         return ReconstructAgainTask(_photo_of(target), settings, max(target.dimensions), target.name, code.provenance)
 
     def report_done(self, _context: bpy.types.Context, task: ReconstructAgainTask) -> None:
-        """Stand the results side by side."""
+        """Stand the results side by side, where the others are still there."""
         ENGINE.summary = task.summary
-        results = line_up(bpy.data.objects[task.summary.object])
+        name = task.summary.object
+        try:
+            results = line_up(bpy.data.objects[name])
+        except SettingsError:
+            self.report(
+                {"WARNING"},
+                rpt_(Sentence("Reconstructed '{name}'; there is no other result of its photo any more", name=name)),
+            )
+            return
         self.report(
             {"INFO"},
-            rpt_(
-                Sentence(
-                    "Reconstructed '{name}': now {count} results of this photo",
-                    name=task.summary.object,
-                    count=len(results),
-                )
-            ),
+            rpt_(Sentence("Reconstructed '{name}': now {count} results of this photo", name=name, count=len(results))),
         )
 
 

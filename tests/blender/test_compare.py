@@ -14,7 +14,7 @@ from image_to_3d.inference.surface import SurfaceSettings
 from image_to_3d.jobs import JobState
 from image_to_3d.scene.build import build
 from image_to_3d.scene.compare import results_of_same_photo
-from image_to_3d.scene.stored_code import RESULT_KEY
+from image_to_3d.scene.stored_code import RESULT_KEY, has_code
 from PIL import Image
 
 
@@ -186,6 +186,21 @@ def test_objects_from_before_identifiers_are_told_apart_by_their_codes(made):
     assert results_of_same_photo(copy) == [made]
     keep(made)
     assert copy.name in bpy.context.scene.objects
+
+
+def test_the_first_result_may_go_while_another_is_made(made, host, fake_job, result, capfd):
+    class Deleting(fake_job):
+        def poll(self):
+            if made_name in bpy.data.objects:
+                bpy.data.objects.remove(bpy.data.objects[made_name])
+                bpy.context.view_layer.update()
+            return super().poll()
+
+    made_name = made.name
+    host.jobs = [Deleting([JobState.DONE], result=result)]
+    assert bpy.ops.image_to_3d.reconstruct_again() == {"FINISHED"}
+    assert has_code(bpy.context.object)
+    assert "there is no other result of its photo any more" in capfd.readouterr().out
 
 
 def test_a_photo_that_is_gone_is_told(made):
