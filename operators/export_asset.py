@@ -6,10 +6,10 @@ from pathlib import Path
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
-from ..inference.errors import ReconstructionError
+from ..inference.errors import OutputError, ReconstructionError
 from ..inference.sentence import Sentence
 from ..scene.asset_check import Finding, check_asset
-from ..scene.export_asset import KINDS, ExportSettings, export_asset
+from ..scene.export_asset import KINDS, ExportSettings, export_asset, with_suffix
 from ..scene.levels import levels_of
 from ..translations import error_text, iface_, rpt_, tip_
 
@@ -58,7 +58,7 @@ class IMAGE_TO_3D_OT_export_asset(bpy.types.Operator):
 
     def check(self, _context: bpy.types.Context) -> bool:
         """The file's suffix follows the use."""
-        wanted = str(Path(self.filepath).with_suffix(KINDS[self.kind].suffix)) if self.filepath else ""
+        wanted = str(with_suffix(Path(self.filepath), self.kind)) if _has_name(self.filepath) else self.filepath
         changed = wanted != self.filepath
         self.filepath = wanted
         return changed
@@ -67,8 +67,12 @@ class IMAGE_TO_3D_OT_export_asset(bpy.types.Operator):
         """Write it, or tell why not."""
         kind = KINDS[self.kind]
         settings = ExportSettings(self.kind, self.texture_size or kind.texture_size, self.megabytes or kind.megabytes)
-        levels = levels_of(context.object) if self.with_levels else [context.object]
+        # A group of levels is FBX's alone; elsewhere the active object is meant, be it the third level.
+        has_group = self.with_levels and self.kind == "ENGINE"
+        levels = levels_of(context.object) if has_group else [context.object]
         try:
+            if not _has_name(self.filepath):
+                raise OutputError("The file to export to has no name.", "Choose a folder and type a name.")
             made = export_asset(context, levels, Path(bpy.path.abspath(self.filepath)), settings)
         except ReconstructionError as error:
             self.report({"ERROR"}, error_text(error))
@@ -121,6 +125,11 @@ class IMAGE_TO_3D_OT_check_asset(bpy.types.Operator):
             kind = {"WARNING"} if finding.advice else {"INFO"}
             self.report(kind, _told(finding))
         return {"FINISHED"}
+
+
+def _has_name(filepath: str) -> bool:
+    """Whether a path names a file; the file browser gives the folder alone where nothing was typed."""
+    return Path(filepath).name != "" and not filepath.endswith(("/", "\\"))
 
 
 def _told(finding: Finding) -> str:

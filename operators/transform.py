@@ -10,6 +10,7 @@ from bpy_extras import view3d_utils
 from ..inference.errors import ReconstructionError
 from ..inference.sentence import Sentence
 from ..scene.transform import Origin, move_origin, resize, stand_upright
+from ..scene.units import metres_per_unit
 from ..translations import error_text, iface_, rpt_, tip_
 
 SIDES = (
@@ -213,9 +214,12 @@ def _side(target: bpy.types.Object, side: str) -> float:
 def _lengths(target: bpy.types.Object) -> str:
     """Its dimensions as the scene's units say them, after the change."""
     bpy.context.view_layer.update()
-    units = bpy.context.scene.unit_settings
-    texts = [bpy.utils.units.to_string(units.system, "LENGTH", side, precision=3) for side in target.dimensions]
-    return " x ".join(texts)
+    scene = bpy.context.scene
+    metres = metres_per_unit(scene)
+    system = scene.unit_settings.system
+    return " x ".join(
+        bpy.utils.units.to_string(system, "LENGTH", side * metres, precision=3) for side in target.dimensions
+    )
 
 
 register, unregister = bpy.utils.register_classes_factory(

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..inference.sentence import Sentence
 from .transform import vertices_of
+from .units import metres_per_unit
 
 MOST_TRIANGLES = 100_000
 """What viewers on phones draw fluently; more is worth a word."""
@@ -91,9 +92,11 @@ def _scale(target: bpy.types.Object) -> Finding:
 
 
 def _size(target: bpy.types.Object) -> Finding:
-    longest = max(target.dimensions) * bpy.context.scene.unit_settings.scale_length
-    value = " x ".join(f"{side:.3g}" for side in target.dimensions)
-    return Finding("Size", value, "" if SMALLEST <= longest <= LARGEST else "Set Real Size")
+    """In metres, whatever the scene's unit is."""
+    metres = metres_per_unit(bpy.context.scene)
+    sides = [side * metres for side in target.dimensions]
+    value = " x ".join(f"{side:.3g}" for side in sides)
+    return Finding("Size", value, "" if SMALLEST <= max(sides) <= LARGEST else "Set Real Size")
 
 
 def _texture_coordinates(target: bpy.types.Object) -> list[Finding]:
@@ -120,7 +123,8 @@ def _density(target: bpy.types.Object, uvs: np.ndarray) -> list[Finding]:
     mesh.loop_triangles.foreach_get("loops", corners)
     vertices = np.empty(len(mesh.loop_triangles) * 3, np.int32)
     mesh.loop_triangles.foreach_get("vertices", vertices)
-    world = vertices_of(mesh) @ np.array(target.matrix_world.to_3x3(), np.float32).T
+    metres = metres_per_unit(bpy.context.scene)
+    world = metres * (vertices_of(mesh) @ np.array(target.matrix_world.to_3x3(), np.float32).T)
     a, b, c = world[vertices.reshape(-1, 3)].transpose(1, 0, 2)
     areas = np.linalg.norm(np.cross(b - a, c - a), axis=1)
     a, b, c = uvs[corners.reshape(-1, 3)].transpose(1, 0, 2)

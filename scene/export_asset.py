@@ -17,6 +17,7 @@ from ..inference.errors import OutputError
 from ..inference.sentence import Sentence
 from .files import select_alone
 from .provenance import add_to_glb, add_to_usd, provenance_of
+from .units import metres_per_unit, usd_meters_per_unit
 
 SMALLEST_TEXTURE = 512
 """Pixels; below it a texture is shrunk no further to meet a file size."""
@@ -92,18 +93,18 @@ def export_asset(
     Args:
         context: whose view layer holds the objects.
         levels: the object, or its levels of detail, finest first; only FBX keeps more than the first.
-        path: of the file; what lies there is replaced.
+        path: of the file, with its suffix or without; what lies there is replaced.
         settings: how.
 
     Raises:
-        OutputError: it cannot be written, or not in that size.
+        OutputError: it cannot be written, or not in that size, or an object is hidden in the viewport.
     """
     write = _WRITERS[settings.kind]
     chosen = list(levels) if settings.kind == "ENGINE" else list(levels[:1])
     size = settings.texture_size
     try:
         with tempfile.TemporaryDirectory(prefix=".image_to_3d_", dir=path.parent) as staging:
-            draft = Path(staging) / path.with_suffix(KINDS[settings.kind].suffix).name
+            draft = Path(staging) / with_suffix(path, settings.kind).name
             while True:
                 with smaller_textures(chosen, size):
                     write(context, chosen, draft)
@@ -130,6 +131,12 @@ def export_asset(
             "Check the folder's permissions and free space.",
         ) from error
     return ExportedAsset(final, megabytes, size)
+
+
+def with_suffix(path: Path, kind: str) -> Path:
+    """The path with the suffix of a use, in place of another use's; any other dot belongs to the name: chair.v2."""
+    is_suffix = path.suffix.lower() in {item.suffix for item in KINDS.values()}
+    return path.with_name((path.stem if is_suffix else path.name) + KINDS[kind].suffix)
 
 
 @contextmanager
@@ -178,7 +185,7 @@ def _write_glb(context: bpy.types.Context, levels: Sequence[bpy.types.Object], p
             export_image_format="JPEG",
             export_image_quality=JPEG_QUALITY,
         )
-    add_to_glb(path, provenance_of(levels[0]))
+    add_to_glb(path, provenance_of(levels[0]), metres_per_unit(context.scene))
 
 
 def _write_usdz(context: bpy.types.Context, levels: Sequence[bpy.types.Object], path: Path) -> None:
@@ -194,9 +201,13 @@ def _write_usdz(context: bpy.types.Context, levels: Sequence[bpy.types.Object], 
             convert_orientation=True,
             export_global_forward_selection="Z",
             export_global_up_selection="Y",
-            convert_scene_units="METERS",
+            convert_scene_units="CUSTOM",
+            meters_per_unit=usd_meters_per_unit(context.scene),
+            # What is hidden in renders alone is exported too, as by the other exporters.
+            evaluation_mode="VIEWPORT",
         )
-    add_to_usd(loose, provenance_of(levels[0]))
+    metres = metres_per_unit(context.scene) * usd_meters_per_unit(context.scene)
+    add_to_usd(loose, provenance_of(levels[0]), metres)
     from pxr import UsdUtils
 
     if not UsdUtils.CreateNewARKitUsdzPackage(str(loose), str(path)):
@@ -204,7 +215,7 @@ def _write_usdz(context: bpy.types.Context, levels: Sequence[bpy.types.Object], 
 
 
 def _write_fbx(context: bpy.types.Context, levels: Sequence[bpy.types.Object], path: Path) -> None:
-    with _level_group(levels) as group, select_alone(context, [*levels, *group]):
+    with _level_group(context, levels) as group, select_alone(context, [*levels, *group]):
         bpy.ops.export_scene.fbx(
             filepath=str(path),
             use_selection=True,
@@ -216,7 +227,7 @@ def _write_fbx(context: bpy.types.Context, levels: Sequence[bpy.types.Object], p
 
 
 @contextmanager
-def _level_group(levels: Sequence[bpy.types.Object]) -> Iterator[list[bpy.types.Object]]:
+def _level_group(context: bpy.types.Context, levels: Sequence[bpy.types.Object]) -> Iterator[list[bpy.types.Object]]:
     """While the block runs, an empty of FBX's type LodGroup is the levels' parent; none for a single level."""
     if len(levels) == 1:
         yield []
@@ -224,7 +235,7 @@ def _level_group(levels: Sequence[bpy.types.Object]) -> Iterator[list[bpy.types.
     group = bpy.data.objects.new(f"{levels[0].name} levels", None)
     # Blender's exporter makes an FBX LodGroup of an empty with this property.
     group["fbx_type"] = "LodGroup"
-    levels[0].users_collection[0].objects.link(group)
+    context.scene.collection.objects.link(group)
     parents = [(level, level.parent, level.matrix_world.copy()) for level in levels]
     try:
         for level in levels:

@@ -12,6 +12,7 @@ import bpy
 from ..inference.errors import OutputError
 from ..inference.sentence import Sentence
 from .provenance import add_to_glb, add_to_usd, provenance_of
+from .units import metres_per_unit, usd_meters_per_unit
 
 
 def write_files(
@@ -56,17 +57,28 @@ def write_files(
 
 @contextmanager
 def select_alone(context: bpy.types.Context, targets: Sequence[bpy.types.Object]) -> Iterator[None]:
-    """While the block runs, these objects alone are selected, and visible; the first is active: for exporters."""
+    """While the block runs, these objects alone are selected, and visible; the first is active: for exporters.
+
+    Raises:
+        OutputError: one of them cannot be shown, so that exporters would leave it out without a word.
+    """
     layer = context.view_layer
     selected, active = [item.name for item in layer.objects if item.select_get()], layer.objects.active
-    locked = [(item, item.hide_select, item.hide_get()) for item in targets]
     for item in targets:
-        item.hide_select = False
-        item.hide_set(False)
-    for item in layer.objects:
-        item.select_set(item in targets)
-    layer.objects.active = targets[0]
+        if layer.objects.get(item.name) != item:
+            raise _hidden(item)
+    locked = [(item, item.hide_select, item.hide_get()) for item in targets]
     try:
+        for item in targets:
+            item.hide_select = False
+            item.hide_set(False)
+        layer.update()
+        for item in targets:
+            if not item.visible_get(view_layer=layer):
+                raise _hidden(item)
+        for item in layer.objects:
+            item.select_set(item in targets)
+        layer.objects.active = targets[0]
         yield
     finally:
         for item in layer.objects:
@@ -75,6 +87,13 @@ def select_alone(context: bpy.types.Context, targets: Sequence[bpy.types.Object]
         for item, is_locked, is_hidden in locked:
             item.hide_select = is_locked
             item.hide_set(is_hidden)
+
+
+def _hidden(item: bpy.types.Object) -> OutputError:
+    return OutputError(
+        Sentence("'{name}' is hidden in all viewports, by itself or with its collection.", name=item.name),
+        "Show it in the Outliner by its monitor icon, or its collection by eye, monitor icon or checkbox.",
+    )
 
 
 def make_folder(folder: Path) -> None:
@@ -118,7 +137,7 @@ def _write_glb(target: bpy.types.Object, path: Path) -> None:
     bpy.ops.export_scene.gltf(
         filepath=str(path), export_format="GLB", use_selection=True, export_extras=False, export_cameras=False
     )
-    add_to_glb(path, provenance_of(target))
+    add_to_glb(path, provenance_of(target), metres_per_unit(bpy.context.scene))
 
 
 def _write_obj(target: bpy.types.Object, path: Path) -> None:
@@ -131,7 +150,11 @@ def _write_obj(target: bpy.types.Object, path: Path) -> None:
             file.write_bytes(image.packed_file.data)
             image.filepath_raw = str(file)
         bpy.ops.wm.obj_export(
-            filepath=str(path), export_selected_objects=True, path_mode="STRIP", export_pbr_extensions=True
+            filepath=str(path),
+            export_selected_objects=True,
+            path_mode="STRIP",
+            export_pbr_extensions=True,
+            global_scale=metres_per_unit(bpy.context.scene),
         )
     finally:
         for image in images:
@@ -145,14 +168,19 @@ def _write_fbx(_target: bpy.types.Object, path: Path) -> None:
 
 
 def _write_usd(target: bpy.types.Object, path: Path) -> None:
+    scene = bpy.context.scene
     bpy.ops.wm.usd_export(
         filepath=str(path),
         selected_objects_only=True,
         export_cameras=False,
         export_textures_mode="NEW",
         export_custom_properties=False,
+        # What is hidden in renders alone is exported too, as by the other exporters.
+        evaluation_mode="VIEWPORT",
+        convert_scene_units="CUSTOM",
+        meters_per_unit=usd_meters_per_unit(scene),
     )
-    add_to_usd(path, provenance_of(target))
+    add_to_usd(path, provenance_of(target), metres_per_unit(scene) * usd_meters_per_unit(scene))
 
 
 WRITERS: dict[str, Callable[[bpy.types.Object, Path], None]] = {

@@ -5,6 +5,7 @@ import json
 import struct
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import bpy
 
@@ -42,8 +43,13 @@ def copy_provenance(source: bpy.types.Object, target: bpy.types.Object) -> None:
         target[PROVENANCE_KEY] = source[PROVENANCE_KEY]
 
 
-def add_to_glb(path: Path, provenance: Mapping[str, str]) -> None:
+def add_to_glb(path: Path, provenance: Mapping[str, str], metres: float = 1.0) -> None:
     """Write it into a binary glTF file: ``asset.extras``, and the licence as its copyright.
+
+    Args:
+        path: of the file, as Blender exported it.
+        provenance: of the object.
+        metres: that a unit of the scene is; glTF's unit is the metre, and Blender's exporter takes each for one.
 
     Raises:
         OutputError: the file is not what the exporter should have written.
@@ -56,6 +62,8 @@ def add_to_glb(path: Path, provenance: Mapping[str, str]) -> None:
     start = GLB_HEADER.size + GLB_CHUNK.size
     document = json.loads(data[start : start + json_length])
     document["asset"].setdefault("extras", {})[METADATA_KEY] = dict(provenance)
+    if metres != 1.0:
+        _scale_scenes(document, metres)
     chunk = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
     chunk += b" " * (-len(chunk) % 4)
     rest = data[start + json_length :]
@@ -63,8 +71,21 @@ def add_to_glb(path: Path, provenance: Mapping[str, str]) -> None:
     path.write_bytes(GLB_HEADER.pack(magic, version, total) + GLB_CHUNK.pack(len(chunk), json_kind) + chunk + rest)
 
 
-def add_to_usd(path: Path, provenance: Mapping[str, str]) -> None:
+def _scale_scenes(document: dict[str, Any], factor: float) -> None:
+    """Scale a glTF document by a node above all others, so that animations and skins stay as they are."""
+    for scene in document["scenes"]:
+        if scene.get("nodes"):
+            document["nodes"].append({"name": "Metres", "scale": [factor] * 3, "children": scene["nodes"]})
+            scene["nodes"] = [len(document["nodes"]) - 1]
+
+
+def add_to_usd(path: Path, provenance: Mapping[str, str], metres: float = 1.0) -> None:
     """Write it into a USD file as customData of its default prim, with Blender's own USD library.
+
+    Args:
+        path: of the file, as Blender exported it.
+        provenance: of the object.
+        metres: that a unit of the file is; what Blender's exporter writes disregards the scene's unit.
 
     Raises:
         OutputError: this Blender has no USD library for Python.
@@ -72,7 +93,7 @@ def add_to_usd(path: Path, provenance: Mapping[str, str]) -> None:
     if bpy.app.module:
         bpy.utils.expose_bundled_modules()
     try:
-        from pxr import Usd
+        from pxr import Usd, UsdGeom
     except ImportError as error:
         raise OutputError(
             "This Blender was built without USD's Python library.", "Install Blender from blender.org, or export a GLB."
@@ -81,4 +102,5 @@ def add_to_usd(path: Path, provenance: Mapping[str, str]) -> None:
     prim = stage.GetDefaultPrim() or stage.GetPseudoRoot()
     for key, value in provenance.items():
         prim.SetCustomDataByKey(f"{METADATA_KEY}:{key}", value)
+    UsdGeom.SetStageMetersPerUnit(stage, metres)
     stage.GetRootLayer().Save()

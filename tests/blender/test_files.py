@@ -60,6 +60,30 @@ def test_round_trip(kind, made, tmp_path):
     np.testing.assert_allclose(pixels[-1, 0], [30, 60, 200], atol=1)
 
 
+@pytest.mark.parametrize("kind", ["glb", "obj", "fbx"])
+def test_files_are_in_metres_whatever_the_scenes_unit(kind, made, tmp_path):
+    bpy.context.scene.unit_settings.scale_length = 0.01
+    written = write_files(bpy.context, made, tmp_path, "ball", [kind])
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    READERS[kind](str(written[kind]))
+    bpy.context.view_layer.update()
+    (target,) = [item for item in bpy.data.objects if item.type == "MESH"]
+    points = np.array([target.matrix_world @ vertex.co for vertex in target.data.vertices])
+    np.testing.assert_allclose(np.ptp(points, axis=0), [0.004, 0.002, 0.0032], rtol=1e-3)
+
+
+def test_usd_is_in_metres_whatever_the_scenes_unit(made, tmp_path):
+    """Read by USD's own library: Blender's importer passes over the scale of the root that its exporter made."""
+    bpy.context.scene.unit_settings.scale_length = 0.01
+    written = write_files(bpy.context, made, tmp_path, "ball", ["usd"])
+    from pxr import Usd, UsdGeom
+
+    stage = Usd.Stage.Open(str(written["usd"]))
+    assert UsdGeom.GetStageMetersPerUnit(stage) == pytest.approx(1.0)
+    box = UsdGeom.BBoxCache(Usd.TimeCode.Default(), ["default", "render"]).ComputeWorldBound(stage.GetPseudoRoot())
+    np.testing.assert_allclose(box.ComputeAlignedRange().GetSize(), [0.004, 0.002, 0.0032], rtol=1e-3)
+
+
 def test_several_formats_at_once_leave_the_scene_as_it_was(made, tmp_path):
     before = {image.name: image.filepath_raw for image in bpy.data.images}
     written = write_files(bpy.context, made, tmp_path, "ball", list(WRITERS))
