@@ -45,11 +45,12 @@ def resize(target: bpy.types.Object, factor: float) -> None:
         factor: greater than 0.
 
     Raises:
-        SettingsError: the factor makes no size.
+        SettingsError: the factor makes no size, there are no vertices, or the change would not be saved.
     """
+    _refuse_unfit(target)
     if not (math.isfinite(factor) and factor > 0):
         raise SettingsError("This would leave nothing of the object.", "Give a length greater than 0.")
-    _own_mesh(target).transform(Matrix.Scale(factor, 4))
+    _own_mesh(target).transform(Matrix.Scale(factor, 4), shape_keys=True)
     for child in target.children:
         local = _local(child)
         if child.type == "CAMERA":
@@ -65,10 +66,15 @@ def resize(target: bpy.types.Object, factor: float) -> None:
 
 
 def move_origin(target: bpy.types.Object, where: Origin) -> None:
-    """Put a mesh object's origin somewhere else; nothing moves in the world."""
+    """Put a mesh object's origin somewhere else; nothing moves in the world.
+
+    Raises:
+        SettingsError: there are no vertices, or the change would not be saved.
+    """
+    _refuse_unfit(target)
     mesh = _own_mesh(target)
     place = _place(mesh, where)
-    mesh.transform(Matrix.Translation(-place))
+    mesh.transform(Matrix.Translation(-place), shape_keys=True)
     target.matrix_world = target.matrix_world @ Matrix.Translation(place)
     for child in target.children:
         _set_local(child, Matrix.Translation(-place) @ _local(child))
@@ -85,8 +91,9 @@ def stand_upright(target: bpy.types.Object) -> float:
         The angle it was turned by, radians.
 
     Raises:
-        SettingsError: there is no face that it could stand on.
+        SettingsError: there is no face that it could stand on, or the change would not be saved.
     """
+    _refuse_unfit(target, is_turned_only=True)
     rotation = target.matrix_world.to_3x3().normalized()
     down = _resting_direction(target.data, rotation.transposed() @ Vector((0, 0, -1)))
     if down is None:
@@ -108,8 +115,23 @@ def stand_upright(target: bpy.types.Object) -> float:
     return float(turn.angle)
 
 
+def _refuse_unfit(target: bpy.types.Object, *, is_turned_only: bool = False) -> None:
+    """Refuse an empty mesh, and objects of other files that would be as before when the file is opened again.
+
+    A library override keeps that it was turned, but neither the stored placement nor a change of the linked mesh.
+    """
+    if target.library is not None or (target.override_library is not None and not is_turned_only):
+        raise SettingsError(
+            Sentence("'{name}' belongs to another file, so that this change would not be saved.", name=target.name),
+            "Make it local first (Object, Relations, Make Local).",
+        )
+    if not target.data.vertices:
+        raise SettingsError(Sentence("'{name}' has no vertices.", name=target.name), "Choose an object with a surface.")
+
+
 def _own_mesh(target: bpy.types.Object) -> bpy.types.Mesh:
-    if target.data.users > 1:
+    """The object's mesh, to be changed; a copy of its own where others share it or another file holds it."""
+    if target.data.users > 1 or target.data.library is not None:
         target.data = target.data.copy()
     return target.data
 

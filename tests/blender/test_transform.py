@@ -117,6 +117,87 @@ def test_a_shared_mesh_is_not_changed_for_others(made):
     assert other.dimensions.z == pytest.approx(0.32, rel=1e-4)
 
 
+@pytest.mark.parametrize("unit", [1.0, 0.001])
+def test_the_real_size_is_told_as_the_scene_measures(made, capfd, unit):
+    bpy.context.scene.unit_settings.scale_length = unit
+    bpy.ops.image_to_3d.set_size(side="HEIGHT", length=3.2)
+    assert ("4 m x 2 m x 3.2 m" if unit == 1 else "4 mm x 2 mm x 3.2 mm") in capfd.readouterr().out
+
+
+def evaluated(target):
+    """The vertices with shape keys, in the world."""
+    depsgraph = bpy.context.evaluated_depsgraph_get()
+    item = target.evaluated_get(depsgraph)
+    return np.array([item.matrix_world @ vertex.co for vertex in item.data.vertices])
+
+
+def test_shape_keys_follow_size_and_origin(made):
+    made.shape_key_add(name="Basis")
+    smile = made.shape_key_add(name="Smile")
+    smile.data[0].co.x += 0.1
+    smile.value = 1.0
+    before = evaluated(made)
+    bpy.ops.image_to_3d.set_origin(where="CENTRE")
+    np.testing.assert_allclose(evaluated(made), before, atol=1e-5)
+    bpy.ops.image_to_3d.set_size(side="WIDTH", length=2 * float(np.ptp(before[:, 0])))
+    np.testing.assert_allclose(np.ptp(evaluated(made), axis=0), 2 * np.ptp(before, axis=0), rtol=1e-4)
+
+
+CHANGES = (("set_size", {"length": 2.0}), ("set_origin", {"where": "CENTRE"}), ("stand_upright", {}))
+
+
+@pytest.fixture
+def linked(made, tmp_path):
+    """The object, linked from another file."""
+    path = str(tmp_path / "library.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    with bpy.data.libraries.load(path, link=True) as (_there, here):
+        here.objects = ["ball"]
+    target = here.objects[0]
+    bpy.context.scene.collection.objects.link(target)
+    bpy.context.view_layer.objects.active = target
+    bpy.context.view_layer.update()
+    return target
+
+
+@pytest.mark.parametrize(("operator", "values"), CHANGES)
+def test_what_would_not_be_saved_is_refused(linked, operator, values):
+    before, placement = world(linked), list(linked["image_to_3d_placement"])
+    with pytest.raises(RuntimeError, match=r"belongs to another file.*Make it local first"):
+        getattr(bpy.ops.image_to_3d, operator)(**values)
+    np.testing.assert_array_equal(world(linked), before)
+    assert list(linked["image_to_3d_placement"]) == placement
+
+
+def test_a_library_override_can_be_turned_only(linked):
+    own = linked.override_create(remap_local_usages=True)
+    bpy.context.view_layer.objects.active = own
+    bpy.context.view_layer.update()
+    assert bpy.ops.image_to_3d.stand_upright() == {"FINISHED"}
+    with pytest.raises(RuntimeError, match="Make it local first"):
+        bpy.ops.image_to_3d.set_size(length=2.0)
+
+
+def test_a_linked_mesh_becomes_the_local_objects_own(linked):
+    own = bpy.data.objects.new("own", linked.data)
+    bpy.context.scene.collection.objects.link(own)
+    bpy.data.objects.remove(linked)
+    bpy.context.view_layer.objects.active = own
+    bpy.context.view_layer.update()
+    bpy.ops.image_to_3d.set_size(side="HEIGHT", length=1.0)
+    assert own.data.library is None
+
+
+@pytest.mark.parametrize(("operator", "values"), [*CHANGES, ("set_origin", {"where": "MASS"})])
+def test_an_empty_mesh_is_told(extension, operator, values):
+    target = bpy.data.objects.new("nothing", bpy.data.meshes.new("nothing"))
+    bpy.context.scene.collection.objects.link(target)
+    bpy.context.view_layer.objects.active = target
+    with pytest.raises(RuntimeError, match="'nothing' has no vertices"):
+        getattr(bpy.ops.image_to_3d, operator)(**values)
+
+
 def test_the_photo_fades_over_the_render(made):
     background = made.children[0].data.background_images[0]
     status = bpy.context.window_manager.image_to_3d
