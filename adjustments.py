@@ -187,16 +187,22 @@ def change_active(name: str, value: object, *, live: bool) -> None:
 
 @persistent
 def _on_change_of_file(*_args: object) -> None:
-    """Before undo, redo, saving and loading: stand-ins are not part of any file or undo step."""
+    """Before and after undo, redo and loading, and before saving: a stand-in is for the moment only.
+
+    Undo steps that the artist's other work makes meanwhile, and files that Blender saves by itself, do hold stand-ins.
+    """
     LIVE.stop()
     ADJUSTMENTS.forget_all()
 
 
 HANDLERS = (
     bpy.app.handlers.undo_pre,
+    bpy.app.handlers.undo_post,
     bpy.app.handlers.redo_pre,
+    bpy.app.handlers.redo_post,
     bpy.app.handlers.save_pre,
     bpy.app.handlers.load_pre,
+    bpy.app.handlers.load_post,
 )
 
 

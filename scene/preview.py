@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A passing stand-in for an object's mesh while a slider is dragged; it never reaches a file or an undo step."""
+"""A passing stand-in for an object's mesh while a slider is dragged; whatever happens meanwhile, the own mesh returns.
 
+A stand-in itself says whose place it takes. So it can be told from any other mesh, and exchanged, also in a copy that
+the artist made of the object, in an undo step, and in a file that Blender saved by itself.
+"""
+
+import bmesh
 import bpy
 
 from ..inference.surface import Surface
@@ -8,32 +13,94 @@ from .mesh import create_plain_mesh
 from .stored_code import load_code
 
 STAND_IN = ".image_to_3d stand-in"
-"""Name of the stand-in's mesh; Blender hides data-blocks whose name begins with a dot."""
+"""Name of the stand-in's mesh and of its vertices' mark; Blender hides what has a name that begins with a dot."""
 
-_own_meshes: dict[int, int] = {}
-"""Objects that show a stand-in and their own meshes, both by ``session_uid``, which renaming does not change."""
+OWN_MESH_KEY = "image_to_3d_own_mesh"
+"""Custom property of a stand-in: the mesh whose place it takes, which Blender keeps because this is a use of it."""
+
+SHOWN_KEY = "image_to_3d_stand_in"
+"""Custom property of an object that shows a stand-in: its ``session_uid``.
+
+Undo tells changed objects by their bytes, in which a mesh is an address. The next mesh may get the stand-in's address,
+and without a difference like this one the object would keep an address where no mesh is any more.
+"""
 
 
 def show_preview(target: bpy.types.Object, surface: Surface) -> None:
     """Let the object show a surface in plain clay until ``end_previews`` brings its own mesh back.
 
+    Nothing is shown outside Object Mode: there the artist works on the own mesh, and Blender would not exchange it.
+
     Raises:
         ModelError: the object has lost its code.
     """
     _code, placement = load_code(target)
-    mesh = create_plain_mesh(STAND_IN, placement.to_local(surface.vertices), surface.faces)
-    shown = target.data
-    target.data = mesh
-    if _own_meshes.setdefault(target.session_uid, shown.session_uid) != shown.session_uid:
-        bpy.data.meshes.remove(shown)
+    if target.mode != "OBJECT":
+        return
+    end_previews()
+    stand_in = create_plain_mesh(STAND_IN, placement.to_local(surface.vertices), surface.faces)
+    stand_in[OWN_MESH_KEY] = target.data
+    for _slot in target.data.materials:
+        # Blender takes slots that the mesh lacks from the object, with the artist's materials that are linked to it.
+        stand_in.materials.append(None)
+    stand_in.attributes.new(STAND_IN, "BOOLEAN", "POINT")
+    target.data = stand_in
+    target[SHOWN_KEY] = stand_in.session_uid
 
 
 def end_previews() -> None:
     """Give all objects their own meshes back and remove the stand-ins."""
-    meshes = {mesh.session_uid: mesh for mesh in bpy.data.meshes}
+    own_meshes = {mesh: mesh[OWN_MESH_KEY] for mesh in bpy.data.meshes if mesh.get(OWN_MESH_KEY) is not None}
     for target in bpy.data.objects:
-        own = meshes.get(_own_meshes.get(target.session_uid, -1))
-        if own is not None:
-            stand_in, target.data = target.data, own
-            bpy.data.meshes.remove(stand_in)
-    _own_meshes.clear()
+        if target.data in own_meshes:
+            _leave_edit_mode(target)
+            # Also a copy by Shift+D shares the own mesh: undo may free a mesh that is made here, and not tell the copy.
+            target.data = own_meshes[target.data]
+            target.pop(SHOWN_KEY, None)
+    # Removing a mesh that is still in use would delete the objects that use it.
+    bpy.data.batch_remove([mesh for mesh in own_meshes if not mesh.users])
+    for mesh in bpy.data.meshes:
+        if mesh.is_editmode:
+            _discard_stand_in(mesh)
+
+
+def _discard_stand_in(mesh: bpy.types.Mesh) -> None:
+    """Edit a mesh as it is, where undo put a stand-in's geometry into its Edit Mode.
+
+    An undo step of Edit Mode holds geometry, and that goes into whatever mesh the object has by then.
+    """
+    edited = bmesh.from_edit_mesh(mesh)
+    if not _is_marked(edited):
+        return
+    kept = bmesh.new()
+    kept.from_mesh(mesh)
+    # A mesh that the artist joined a stand-in to has the mark of its own, and is the artist's.
+    if not _is_marked(kept):
+        edited.clear()
+        edited.from_mesh(mesh)
+        bmesh.update_edit_mesh(mesh)
+    kept.free()
+
+
+def _is_marked(geometry: bmesh.types.BMesh) -> bool:
+    """Whether geometry is, or was made from, a stand-in's."""
+    return geometry.verts.layers.bool.get(STAND_IN) is not None
+
+
+def _leave_edit_mode(target: bpy.types.Object) -> None:
+    """Blender ignores another mesh for an object in Edit Mode.
+
+    A scene made for the purpose has the object in reach wherever it is: in a scene that no window shows, in an excluded
+    collection, or edited together with others of which another is the active one.
+    """
+    if target.mode != "EDIT":
+        return
+    scene = bpy.data.scenes.new(STAND_IN)
+    scene.collection.objects.link(target)
+    layer = scene.view_layers[0]
+    layer.objects.active = target
+    with bpy.context.temp_override(
+        scene=scene, view_layer=layer, object=target, active_object=target, edit_object=target
+    ):
+        bpy.ops.object.mode_set(mode="OBJECT")
+    bpy.data.scenes.remove(scene)

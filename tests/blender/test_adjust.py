@@ -15,8 +15,9 @@ from image_to_3d.inference.surface import SurfaceSettings
 from image_to_3d.jobs import JobState
 from image_to_3d.panels.adjust import IMAGE_TO_3D_PT_adjust
 from image_to_3d.scene.build import build
-from image_to_3d.scene.preview import STAND_IN
-from image_to_3d.scene.stored_code import load_settings
+from image_to_3d.scene.preview import STAND_IN, end_previews, show_preview
+from image_to_3d.scene.stored_code import load_code, load_settings
+from image_to_3d.tasks import AdjustTask
 
 from .test_panels import draw
 
@@ -60,6 +61,19 @@ def clock(monkeypatch):
 
 def finished(fake_job, result):
     return fake_job([JobState.DONE], result=result)
+
+
+def stand_ins():
+    return [block.name for kind in ("meshes", "scenes") for block in getattr(bpy.data, kind) if STAND_IN in block.name]
+
+
+def duplicate(target, linked):
+    """As Alt+D and Shift+D do."""
+    with bpy.context.temp_override(selected_objects=[target], active_object=target, object=target):
+        bpy.ops.object.select_all(action="DESELECT")
+        target.select_set(True)
+        bpy.ops.object.duplicate(linked=linked)
+    return bpy.context.view_layer.objects.active
 
 
 def test_a_script_changes_what_it_names_and_keeps_the_rest(made, host, fake_job, flat):
@@ -170,6 +184,126 @@ def test_saving_and_undo_never_see_the_stand_in(made, host, fake_job, flat, cloc
     assert made.data == own
     assert {mesh.name for mesh in bpy.data.meshes} == names
     assert ADJUSTMENTS.values(made)["base_cut"] == 0.0
+
+
+def test_edit_mode_ends_a_preview_that_is_still_being_made(made, host, fake_job, flat, clock):
+    own = made.data
+    host.jobs = [fake_job([JobState.RUNNING, JobState.DONE], result=flat.surface)]
+    ADJUSTMENTS.change(made, "base_cut", 0.5)
+    LIVE.touch(made)
+    LIVE.tick()
+    bpy.ops.object.mode_set(mode="EDIT")
+    LIVE.tick()
+    assert LIVE.tick() is None
+    assert bpy.data.objects["ball"].data == own
+    assert made.mode == "EDIT", "the artist works on the own mesh"
+    assert not stand_ins()
+
+
+def test_what_is_applied_takes_the_place_of_a_stand_in_in_edit_mode(made, host, flat):
+    own = made.data
+    show_preview(made, flat.surface)
+    bpy.ops.object.mode_set(mode="EDIT")
+    AdjustTask("ball", load_code(made)[0], MADE_WITH).finish(bpy.context, flat)
+    assert made.data.uv_layers.active is not None
+    assert made.mode == "OBJECT"
+    assert own.name in bpy.data.meshes
+    assert not stand_ins()
+
+
+@pytest.mark.parametrize("is_excluded", [False, True])
+def test_a_file_saved_while_a_stand_in_is_edited_holds_the_own_mesh(made, host, flat, tmp_path, is_excluded):
+    own = made.data.name
+    show_preview(made, flat.surface)
+    bpy.ops.object.mode_set(mode="EDIT")
+    bpy.context.view_layer.layer_collection.children["ball"].exclude = is_excluded
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "kept.blend"), copy=True)
+    with bpy.data.libraries.load(str(tmp_path / "kept.blend")) as (kept, _taken):
+        assert "ball" in kept.objects
+        assert kept.meshes == [own]
+
+
+def test_a_file_that_blender_saved_by_itself_opens_with_the_own_mesh(made, host, flat, tmp_path):
+    own = made.data.name
+    show_preview(made, flat.surface)
+    bpy.ops.object.mode_set(mode="EDIT")
+    bpy.app.handlers.save_pre.remove(adjustments._on_change_of_file)
+    try:
+        bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "auto.blend"))
+    finally:
+        bpy.app.handlers.save_pre.append(adjustments._on_change_of_file)
+    assert stand_ins()
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "auto.blend"))
+    assert bpy.data.objects["ball"].data.name == own
+    assert not stand_ins()
+
+
+def test_undo_to_a_step_with_a_stand_in_shows_the_own_mesh(made, host, flat, tmp_path):
+    bpy.ops.ed.undo_push(message="built")
+    show_preview(made, flat.surface)
+    bpy.context.scene.cursor.location.x = 1
+    bpy.ops.ed.undo_push(message="the artist does something else")
+    AdjustTask("ball", load_code(made)[0], MADE_WITH).finish(bpy.context, flat)
+    bpy.ops.ed.undo_push(message="adjusted")
+    bpy.ops.ed.undo()
+    assert bpy.data.objects["ball"].dimensions.z == pytest.approx(0.32)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "kept.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "kept.blend"))
+    shown = bpy.data.objects["ball"].data
+    assert shown.uv_layers.active is not None
+    assert len(shown.materials) == 1
+    assert not stand_ins()
+
+
+def test_undo_in_edit_mode_puts_no_stand_in_into_the_own_mesh(made, host, flat):
+    bpy.ops.ed.undo_push(message="built")
+    show_preview(made, flat.surface)
+    bpy.ops.object.mode_set(mode="EDIT")
+    for step in ("edit mode", "moved", "moved again"):
+        bpy.ops.transform.translate(value=(0.1, 0, 0))
+        bpy.ops.ed.undo_push(message=step)
+    bpy.ops.ed.undo()
+    assert bpy.context.mode == "EDIT_MESH"
+    bpy.ops.object.mode_set(mode="OBJECT")
+    again = bpy.data.objects["ball"]
+    assert max(vertex.co.z for vertex in again.data.vertices) == pytest.approx(0.32)
+    assert again.data.uv_layers.active is not None
+    assert not stand_ins()
+
+
+def test_a_mesh_that_a_stand_in_was_joined_to_keeps_what_is_edited(made, host, flat):
+    bpy.ops.mesh.primitive_cube_add()
+    cube = bpy.context.object
+    show_preview(made, flat.surface)
+    made.select_set(True)
+    bpy.ops.object.join()
+    end_previews()
+    bpy.ops.object.mode_set(mode="EDIT")
+    bpy.ops.mesh.select_all(action="SELECT")
+    bpy.ops.mesh.duplicate()
+    end_previews()
+    bpy.ops.object.mode_set(mode="OBJECT")
+    assert len(cube.data.vertices) == 2 * (8 + 8)
+
+
+def test_copies_made_during_a_preview_get_the_own_mesh_too(made, host, flat):
+    own, sibling = made.data, duplicate(made, linked=True)
+    show_preview(made, flat.surface)
+    linked, copied = duplicate(made, linked=True), duplicate(made, linked=False)
+    end_previews()
+    names = {"ball", sibling.name, linked.name, copied.name}
+    assert names <= set(bpy.data.objects.keys()), "no object is lost"
+    assert made.data == sibling.data == linked.data == copied.data == own
+    assert set(made.keys()) == set(copied.keys()) == set(sibling.keys()), "nothing of the preview is left"
+    assert not stand_ins()
+
+
+def test_materials_linked_to_the_object_outlive_a_preview(made, host, flat):
+    slot, material = made.material_slots[0], bpy.data.materials.new("the artist's")
+    slot.link, slot.material = "OBJECT", material
+    show_preview(made, flat.surface)
+    end_previews()
+    assert (made.material_slots[0].link, made.material_slots[0].material) == ("OBJECT", material)
 
 
 def test_a_real_job_waits_for_a_preview_and_then_runs(made, host, fake_job, flat, clock):
