@@ -9,6 +9,7 @@ MODULES = (
     "properties",
     "cutout_preview",
     "cutout_overlay",
+    "cutout_keeper",
     "operators",
     "panels",
     "adjustments",

@@ -5,6 +5,7 @@ Its colours stay the photo's everywhere, so that Blender's own brushes can take 
 back (Add Alpha).
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import bpy
@@ -14,9 +15,14 @@ from PIL import Image, ImageFilter
 
 from ..inference.errors import CutoutError, OutputError
 from ..inference.sentence import Sentence
+from .cutout_history import CutoutHistory
 
 PHOTO_KEY = "image_to_3d_photo"
-"""Custom property of the image: the name of the photo's data-block."""
+"""Custom property of the image: the photo's data-block itself, because its name may change."""
+
+_history = CutoutHistory()
+_doubtful: set[int] = set()
+"""``session_uid`` of images whose packed file may be older than their pixels, though Blender calls them unchanged."""
 
 
 def create_cutout_image(photo: bpy.types.Image, pixels: NDArray[np.uint8]) -> bpy.types.Image:
@@ -32,10 +38,14 @@ def create_cutout_image(photo: bpy.types.Image, pixels: NDArray[np.uint8]) -> bp
         bpy.data.images.remove(image)
         image = None
     if image is None:
-        image = bpy.data.images.new(f"{photo.name} cut-out", width, height, alpha=True)
+        image = bpy.data.images.new(_image_name(photo), width, height, alpha=True)
         image.alpha_mode = "STRAIGHT"
-        image[PHOTO_KEY] = photo.name
-    _set_pixels(image, pixels)
+        image[PHOTO_KEY] = photo
+        # Blender saves nothing without a user, and an Image Editor is one only while it shows the image.
+        image.use_fake_user = True
+        _set_pixels(image, pixels)
+    else:
+        _change_pixels(image, pixels)
     return image
 
 
@@ -43,7 +53,7 @@ def find_cutout_image(photo: bpy.types.Image | None) -> bpy.types.Image | None:
     """The edited cut-out of this photo, if there is one."""
     if photo is None:
         return None
-    return next((image for image in bpy.data.images if image.get(PHOTO_KEY) == photo.name), None)
+    return next((image for image in bpy.data.images if image.get(PHOTO_KEY) == photo), None)
 
 
 def is_cutout_image(image: bpy.types.Image | None) -> bool:
@@ -60,7 +70,7 @@ def invert(image: bpy.types.Image) -> None:
     """Keep what was cut away, cut away what was kept."""
     pixels = _pixels(image)
     pixels[..., 3] = 255 - pixels[..., 3]
-    _set_pixels(image, pixels)
+    _change_pixels(image, pixels)
 
 
 def feather(image: bpy.types.Image, radius: float) -> None:
@@ -68,7 +78,37 @@ def feather(image: bpy.types.Image, radius: float) -> None:
     pixels = _pixels(image)
     mask = Image.fromarray(np.ascontiguousarray(pixels[..., 3])).filter(ImageFilter.GaussianBlur(radius))
     pixels[..., 3] = np.asarray(mask)
-    _set_pixels(image, pixels)
+    _change_pixels(image, pixels)
+
+
+def pack_changed() -> None:
+    """Before saving: bring the packed files up to what has been painted."""
+    for image in _own_cutouts():
+        if image.is_dirty or (image.has_data and image.session_uid in _doubtful):
+            _set_pixels(image, _pixels(image))
+    _doubtful.clear()
+
+
+def follow_undo() -> None:
+    """After undo and redo: take back, or do again, what our operators did to the pixels."""
+    images = list(_own_cutouts())
+    _history.forget_missing({image.session_uid for image in images})
+    for image in images:
+        passage = _history.follow(image)
+        if passage is not None:
+            pixels = _pixels(image)
+            mask = passage.mask(pixels[..., 3])
+            if mask is not None:
+                pixels[..., 3] = mask
+                _show_pixels(image, pixels)
+        # Undo may have brought back an older packed file, under pixels that it left alone.
+        _doubtful.add(image.session_uid)
+
+
+def forget_history() -> None:
+    """Another file was opened: there is nothing to undo in it, and its images are as packed."""
+    _history.clear()
+    _doubtful.clear()
 
 
 def write_mask(image: bpy.types.Image, folder: Path) -> Path:
@@ -107,8 +147,32 @@ def _pixels(image: bpy.types.Image) -> NDArray[np.uint8]:
     return np.ascontiguousarray(pixels.reshape(height, width, 4)[::-1])
 
 
+def _own_cutouts() -> Iterator[bpy.types.Image]:
+    """The edited cut-outs of this file; those linked from another one cannot be changed here."""
+    return (image for image in bpy.data.images if is_cutout_image(image) and image.library is None)
+
+
+def _change_pixels(image: bpy.types.Image, pixels: NDArray[np.uint8]) -> None:
+    """All pixels at once, as a step that can be undone."""
+    before = read_mask(image)
+    _set_pixels(image, pixels)
+    number = _history.record(image, before, pixels[..., 3])
+    # Another name, because Blender looks up by it how the stroke before left what the next one does not touch; undoing
+    # that one would take this change back, too. The number comes first, as long names are cut off.
+    image.name = _image_name(image.get(PHOTO_KEY), f" {number}")
+
+
+def _image_name(photo: bpy.types.Image | None, number: str = "") -> str:
+    return f"Cut-out{number} of {photo.name}" if photo is not None else f"Cut-out{number}"
+
+
 def _set_pixels(image: bpy.types.Image, pixels: NDArray[np.uint8]) -> None:
     """All pixels at once; packed, so that saving the file keeps them."""
+    _show_pixels(image, pixels)
+    image.pack()
+
+
+def _show_pixels(image: bpy.types.Image, pixels: NDArray[np.uint8]) -> None:
+    """All pixels at once; Blender then knows that the packed file is older."""
     image.pixels.foreach_set((pixels[::-1].astype(np.float32) / 255).ravel())
     image.update()
-    image.pack()

@@ -11,6 +11,7 @@ from image_to_3d.jobs import JobState
 from image_to_3d.operators.edit_cutout import box_of
 from image_to_3d.panels.cutout_editor import IMAGE_TO_3D_PT_cutout_editor
 from image_to_3d.scene.cutout_image import find_cutout_image, read_mask
+from image_to_3d.scene.cutout_image import invert as invert_image
 from PIL import Image
 
 from .test_panels import Layout
@@ -29,6 +30,47 @@ def edited(host, fake_job, sidebar, cut_out):
     host.jobs = [fake_job([JobState.DONE], result=cut_out)]
     assert bpy.ops.image_to_3d.edit_cutout() == {"FINISHED"}
     return find_cutout_image(sidebar.photo)
+
+
+@pytest.fixture
+def reopen(tmp_path):
+    """Saves the file, opens it again and gives the photo's cut-out as it is then."""
+
+    def save_and_open():
+        path = str(tmp_path / "work.blend")
+        bpy.ops.wm.save_as_mainfile(filepath=path)
+        bpy.ops.wm.open_mainfile(filepath=path)
+        return cutout_now()
+
+    return save_and_open
+
+
+def cutout_now():
+    """Looked up anew: undo and loading make other Python objects of the same data-block."""
+    return find_cutout_image(bpy.context.scene.image_to_3d.photo)
+
+
+def paint(image, rows, alpha=0.0):
+    """A stroke over some rows, counted from the top, of which undo does not know."""
+    pixels = np.array(image.pixels[:], np.float32).reshape(300, 400, 4)[::-1]
+    pixels[rows, :, 3] = alpha
+    image.pixels.foreach_set(pixels[::-1].ravel())
+
+
+def stroke(image):
+    """A change with an undo step of Blender's own kind for painting, as a brush makes it: the mask is inverted."""
+    with bpy.context.temp_override(edit_image=image):
+        assert bpy.ops.image.invert(invert_a=True) == {"FINISHED"}
+
+
+def feather(_image):
+    """By the button, with its undo step."""
+    bpy.ops.image_to_3d.cutout_feather("EXEC_DEFAULT", True, radius=9.0)
+
+
+def invert(_image):
+    """By the button, with its undo step."""
+    bpy.ops.image_to_3d.cutout_invert("EXEC_DEFAULT", True)
 
 
 def test_the_image_is_the_photo_with_the_mask_as_alpha(edited, sidebar, cut_out):
@@ -82,6 +124,118 @@ def test_invert_and_feather(edited, cut_out):
     assert (np.diff(mask[255:285]) >= 0).all()
     assert mask[270] == pytest.approx(128, abs=12)
     assert (mask[250], mask[290]) == (0, 255)
+
+
+def test_strokes_are_saved_with_the_file(edited, cut_out, reopen):
+    paint(edited, slice(0, 100))
+    painted = read_mask(edited)
+    assert edited.is_dirty
+    assert painted.sum() < cut_out[..., 3].sum(dtype=int)
+    np.testing.assert_array_equal(read_mask(reopen()), painted)
+    assert not cutout_now().is_dirty, "Blender would ask about it when quitting"
+
+
+def test_an_edited_cut_out_stays_in_the_file_without_an_image_editor(edited, cut_out, reopen):
+    for _time in range(3):
+        np.testing.assert_array_equal(read_mask(reopen()), cut_out[..., 3])
+
+
+def test_a_photo_that_is_renamed_keeps_its_cut_out(edited, sidebar, reopen):
+    sidebar.photo.name = "mug front"
+    assert find_cutout_image(sidebar.photo) == edited
+    other = bpy.data.images.new("another", 8, 8)
+    assert find_cutout_image(other) is None
+    assert reopen() is not None
+
+
+@pytest.mark.parametrize("change", ["invert", "feather", "begin_anew"])
+def test_undo_and_redo_change_the_mask_that_is_seen_used_and_saved(edited, host, fake_job, cut_out, reopen, change):
+    paint(edited, slice(0, 100))
+    bpy.ops.ed.undo_push(message="before")
+    before = read_mask(edited)
+    if change == "begin_anew":
+        host.jobs = [fake_job([JobState.DONE], result=np.ascontiguousarray(cut_out[:, ::-1]))]
+        bpy.ops.image_to_3d.edit_cutout("EXEC_DEFAULT", True)
+    elif change == "feather":
+        bpy.ops.image_to_3d.cutout_feather("EXEC_DEFAULT", True, radius=20.0)
+    else:
+        bpy.ops.image_to_3d.cutout_invert("EXEC_DEFAULT", True)
+    after = read_mask(cutout_now())
+    assert (after != before).any()
+    bpy.ops.ed.undo()
+    np.testing.assert_array_equal(read_mask(cutout_now()), before)
+    bpy.ops.ed.redo()
+    np.testing.assert_array_equal(read_mask(cutout_now()), after)
+    bpy.ops.ed.undo()
+    np.testing.assert_array_equal(read_mask(reopen()), before)
+
+
+def test_strokes_before_and_after_an_operator_are_undone_one_by_one(edited, reopen):
+    bpy.ops.ed.undo_push(message="before")
+    masks = [read_mask(edited)]
+    for change in (stroke, feather, stroke, invert, feather, stroke):
+        change(cutout_now())
+        masks.append(read_mask(cutout_now()))
+    for mask in masks[-2::-1]:
+        bpy.ops.ed.undo()
+        np.testing.assert_array_equal(read_mask(cutout_now()), mask)
+    for mask in masks[1:]:
+        bpy.ops.ed.redo()
+        np.testing.assert_array_equal(read_mask(cutout_now()), mask)
+    for _step in range(4):
+        bpy.ops.ed.undo()
+    np.testing.assert_array_equal(read_mask(reopen()), masks[2])
+
+
+def test_the_undo_history_leaps_over_operators_and_strokes(edited):
+    bpy.ops.ed.undo_push(message="before")
+    masks = [read_mask(edited)]
+    for change in (feather, stroke, feather, feather, stroke, invert):
+        change(cutout_now())
+        masks.append(read_mask(cutout_now()))
+    for place in (1, 6, 2, 5, 0, 3, 6, 0, 4, 2):
+        bpy.ops.ed.undo_history(item=place)
+        np.testing.assert_array_equal(read_mask(cutout_now()), masks[place])
+
+
+def test_a_cut_out_whose_photo_was_removed_can_still_be_changed(edited, sidebar, cut_out):
+    bpy.data.images.remove(sidebar.photo)
+    invert_image(edited)
+    np.testing.assert_array_equal(read_mask(edited), 255 - cut_out[..., 3])
+
+
+def test_another_change_after_undo_takes_the_undone_ones_place(edited):
+    bpy.ops.ed.undo_push(message="before")
+    before = read_mask(edited)
+    invert(edited)
+    bpy.ops.ed.undo()
+    feather(cutout_now())
+    feathered = read_mask(cutout_now())
+    bpy.ops.ed.undo()
+    np.testing.assert_array_equal(read_mask(cutout_now()), before)
+    bpy.ops.ed.redo()
+    np.testing.assert_array_equal(read_mask(cutout_now()), feathered)
+
+
+def test_undo_past_a_save_does_not_lose_strokes(edited, tmp_path, reopen):
+    """Saving packs; undoing something else afterwards brings the older packed file back, under the newer pixels."""
+    bpy.ops.ed.undo_push(message="before")
+    stroke(edited)
+    painted = read_mask(edited)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "work.blend"))
+    bpy.data.objects.new("empty", None)
+    bpy.ops.ed.undo_push(message="add")
+    bpy.ops.ed.undo()
+    np.testing.assert_array_equal(read_mask(cutout_now()), painted)
+    np.testing.assert_array_equal(read_mask(reopen()), painted)
+
+
+def test_a_resized_cut_out_is_left_alone_by_undo(edited):
+    bpy.ops.ed.undo_push(message="before")
+    invert(edited)
+    cutout_now().scale(40, 30)
+    bpy.ops.ed.undo()
+    assert tuple(cutout_now().size) == (40, 30)
 
 
 def test_an_empty_or_missing_edit_is_told(edited, sidebar, photo_path):

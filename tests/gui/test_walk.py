@@ -206,7 +206,8 @@ def test_the_brush_corrects_the_cutout(blender, sidebar, photo, keep):
 def cutout_alpha(blender, photo):
     """Mean and spread of the edited cut-out's alpha."""
     blender.ask({"measure_images": True})
-    image = blender.state()["images"][f"{photo.name} cut-out"]
+    images = blender.state()["images"]
+    image = next(images[name] for name in images if name.startswith("Cut-out") and name.endswith(photo.name))
     return {name: image[name][3] for name in ("mean", "spread")}
 
 
