@@ -20,6 +20,7 @@ from .inference.surface import Surface
 from .inference.view_matching import Start
 from .jobs import Host, Job
 from .scene.build import Built, build, rebuild
+from .scene.cutout_image import create_cutout_image
 from .scene.mesh import count_islands
 from .scene.photos import mesh_in_object_frame, read_camera, update_photos
 from .scene.preview import end_previews, show_preview
@@ -272,21 +273,32 @@ class CutOutTask:
     """The photo's cut-out in its own size, to be corrected by hand.
 
     Attributes:
-        pixels: after ``finish``, (h, w, 4) uint8, row 0 at the top.
+        photo_name: of the photo's data-block; after ``finish`` as it is called then.
+        image: after ``finish``, the cut-out's data-block.
     """
 
-    def __init__(self, photo_path: Path, settings: CutoutSettings) -> None:
+    def __init__(self, photo: bpy.types.Image, photo_path: Path, settings: CutoutSettings) -> None:
         self.photo_path = photo_path
         self.settings = settings
-        self.pixels: NDArray[np.uint8] | None = None
+        self.photo_name = photo.name
+        self.image: bpy.types.Image | None = None
+        # Not the data-block: the artist may remove it, or undo, while the engine works. Renaming does not change this.
+        self._photo_uid = photo.session_uid
 
     def begin(self, host: Host) -> Job[NDArray[np.uint8]]:
         """Send the photo's path and the settings."""
         return host.cut_out_photo(self.photo_path, self.settings)
 
     def finish(self, _context: bpy.types.Context, result: NDArray[np.uint8]) -> None:
-        """Keep the picture; the operator shows it."""
-        self.pixels = result
+        """Keep the picture with the photo that it was made from, whichever is chosen by now."""
+        photo = next((image for image in bpy.data.images if image.session_uid == self._photo_uid), None)
+        if photo is None:
+            raise OutputError(
+                Sentence("Photo '{name}' was removed meanwhile.", name=self.photo_name),
+                "Choose a photo and start again.",
+            )
+        self.photo_name = photo.name
+        self.image = create_cutout_image(photo, result)
 
 
 def existing(name: str) -> bpy.types.Object:

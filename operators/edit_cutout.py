@@ -9,7 +9,8 @@ from bpy.props import EnumProperty, FloatProperty, FloatVectorProperty
 from ..cutout_overlay import BOX, OVERLAY
 from ..inference.cutout import CutoutMethod, CutoutSettings
 from ..inference.errors import CutoutError
-from ..scene.cutout_image import create_cutout_image, feather, find_cutout_image, invert, is_cutout_image
+from ..inference.sentence import Sentence
+from ..scene.cutout_image import feather, find_cutout_image, invert, is_cutout_image
 from ..tasks import CutOutTask
 from ..translations import iface_, rpt_, tip_
 from .arguments import scene_cutout_settings
@@ -56,14 +57,20 @@ class IMAGE_TO_3D_OT_edit_cutout(TaskOperator, bpy.types.Operator):
             chosen = CutoutSettings(CutoutMethod.AUTOMATIC)
         else:
             chosen = scene_cutout_settings(settings)
-        return CutOutTask(photo_file(settings.photo), chosen)
+        return CutOutTask(settings.photo, photo_file(settings.photo), chosen)
 
     def report_done(self, context: bpy.types.Context, task: CutOutTask) -> None:
-        """Show it."""
+        """Show it, unless the artist has gone on to another photo."""
         settings = context.scene.image_to_3d
-        image = create_cutout_image(settings.photo, task.pixels)
+        if find_cutout_image(settings.photo) != task.image:
+            kept = Sentence(
+                "The cut-out of '{name}' is kept. To use it, choose that photo and set Cut-Out to Edited",
+                name=task.photo_name,
+            )
+            self.report({"INFO"}, rpt_(kept))
+            return
         settings.cutout = "EDITED"
-        show_in_image_editor(context, image)
+        show_in_image_editor(context, task.image)
         self.report({"INFO"}, rpt_("Paint with the brush; red is cut away. Reconstruct uses the cut-out as it is"))
 
 

@@ -238,6 +238,44 @@ def test_a_resized_cut_out_is_left_alone_by_undo(edited):
     assert tuple(cutout_now().size) == (40, 30)
 
 
+class Switching:
+    """A job during which the artist does something."""
+
+    def __init__(self, fake_job, cut_out, deed):
+        self._job, self._deed = fake_job([JobState.DONE], result=cut_out), deed
+
+    def __getattr__(self, name):
+        return getattr(self._job, name)
+
+    def wait(self):
+        self._deed()
+        return self._job.wait()
+
+
+@pytest.mark.parametrize("chosen", ["another", None])
+def test_a_cut_out_belongs_to_the_photo_it_was_made_from(host, fake_job, sidebar, cut_out, chosen):
+    photo = sidebar.photo
+    other = bpy.data.images.new(chosen, 400, 300) if chosen else None
+    host.jobs = [Switching(fake_job, cut_out, lambda: setattr(sidebar, "photo", other))]
+    assert bpy.ops.image_to_3d.edit_cutout() == {"FINISHED"}
+    np.testing.assert_array_equal(read_mask(find_cutout_image(photo)), cut_out[..., 3])
+    assert find_cutout_image(other) is None
+    assert sidebar.cutout != "EDITED", "the photo that is chosen now has none"
+
+
+def test_a_photo_that_is_removed_meanwhile_is_told(host, fake_job, sidebar, cut_out):
+    host.jobs = [Switching(fake_job, cut_out, lambda: bpy.data.images.remove(sidebar.photo))]
+    with pytest.raises(RuntimeError, match=r"Photo 'ball\.png' was removed meanwhile"):
+        bpy.ops.image_to_3d.edit_cutout()
+    assert not bpy.data.images
+
+
+def test_a_photo_that_is_renamed_meanwhile_gets_its_cut_out(host, fake_job, sidebar, cut_out):
+    host.jobs = [Switching(fake_job, cut_out, lambda: setattr(sidebar.photo, "name", "mug front"))]
+    bpy.ops.image_to_3d.edit_cutout()
+    assert find_cutout_image(sidebar.photo) is not None
+
+
 def test_an_empty_or_missing_edit_is_told(edited, sidebar, photo_path):
     pixels = np.array(edited.pixels[:], np.float32)
     pixels[3::4] = 0
