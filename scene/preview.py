@@ -10,6 +10,7 @@ import bpy
 
 from ..inference.surface import Surface
 from .mesh import create_plain_mesh
+from .selection import leave_edit_mode
 from .stored_code import load_code
 
 STAND_IN = ".image_to_3d stand-in"
@@ -53,7 +54,7 @@ def end_previews() -> None:
     own_meshes = {mesh: mesh[OWN_MESH_KEY] for mesh in bpy.data.meshes if mesh.get(OWN_MESH_KEY) is not None}
     for target in bpy.data.objects:
         if target.data in own_meshes:
-            _leave_edit_mode(target)
+            leave_edit_mode(target)
             # Also a copy by Shift+D shares the own mesh: undo may free a mesh that is made here, and not tell the copy.
             target.data = own_meshes[target.data]
             target.pop(SHOWN_KEY, None)
@@ -85,22 +86,3 @@ def _discard_stand_in(mesh: bpy.types.Mesh) -> None:
 def _is_marked(geometry: bmesh.types.BMesh) -> bool:
     """Whether geometry is, or was made from, a stand-in's."""
     return geometry.verts.layers.bool.get(STAND_IN) is not None
-
-
-def _leave_edit_mode(target: bpy.types.Object) -> None:
-    """Blender ignores another mesh for an object in Edit Mode.
-
-    A scene made for the purpose has the object in reach wherever it is: in a scene that no window shows, in an excluded
-    collection, or edited together with others of which another is the active one.
-    """
-    if target.mode != "EDIT":
-        return
-    scene = bpy.data.scenes.new(STAND_IN)
-    scene.collection.objects.link(target)
-    layer = scene.view_layers[0]
-    layer.objects.active = target
-    with bpy.context.temp_override(
-        scene=scene, view_layer=layer, object=target, active_object=target, edit_object=target
-    ):
-        bpy.ops.object.mode_set(mode="OBJECT")
-    bpy.data.scenes.remove(scene)

@@ -10,6 +10,9 @@ import bpy
 from ..inference.errors import OutputError
 from ..inference.sentence import Sentence
 
+PASSING_SCENE = ".image_to_3d"
+"""Name of a scene that is there for a moment only."""
+
 
 def make_active(context: bpy.types.Context, target: bpy.types.Object) -> None:
     """Select it alone and make it active, also where the viewport shows a local view.
@@ -35,14 +38,23 @@ def make_active(context: bpy.types.Context, target: bpy.types.Object) -> None:
 def leave_edit_mode(target: bpy.types.Object) -> None:
     """Back to Object Mode with an object whose mesh is to be exchanged; the edits are kept in the mesh it has.
 
-    In Edit Mode Blender ignores that an object is given another mesh, without a word.
+    In Edit Mode Blender ignores that an object is given another mesh, without a word. A scene made for the purpose has
+    the object in reach wherever it is: in a scene that no window shows, in an excluded collection, or edited together
+    with others of which another is the active one.
 
     Raises:
         OutputError: Blender does not leave it.
     """
     if target.mode != "EDIT":
         return
-    with bpy.context.temp_override(active_object=target, object=target):
+    scene = bpy.data.scenes.new(PASSING_SCENE)
+    scene.collection.objects.link(target)
+    layer = scene.view_layers[0]
+    layer.objects.active = target
+    with bpy.context.temp_override(
+        scene=scene, view_layer=layer, object=target, active_object=target, edit_object=target
+    ):
         bpy.ops.object.mode_set(mode="OBJECT")
+    bpy.data.scenes.remove(scene)
     if target.mode == "EDIT":
         raise OutputError(Sentence("'{name}' is in Edit Mode.", name=target.name), "Leave Edit Mode and start again.")
