@@ -128,7 +128,7 @@ class Slot:
         warnings = self._project_photos(summary.object, batch)
         name, notes = self._make_low(summary.object, batch)
         made = bpy.data.objects[name]
-        files = write_files(bpy.context, made, batch.folder, self.item.stem, batch.formats)
+        files = write_files(bpy.context, made, batch.folder, self.item.stem, batch.formats, batch.overwrite)
         return {
             "photo": str(self.item.photo),
             "status": "done",
@@ -422,12 +422,26 @@ def _refuse_existing(item: Item, batch: Batch) -> None:
 
 def _photos_in(folder: Path) -> list[Path]:
     try:
-        found = sorted(path for path in folder.iterdir() if path.suffix.lower() in PHOTO_SUFFIXES)
+        textures = _textures_in(folder)
+        found = sorted(
+            path for path in folder.iterdir() if path.suffix.lower() in PHOTO_SUFFIXES and path.name not in textures
+        )
     except OSError as error:
         raise UsageError(f"Folder '{folder}' cannot be read ({error.strerror}).", "Check its permissions.") from error
     if not found:
         raise UsageError(f"Folder '{folder}' holds no photo.", f"Photos end in {', '.join(PHOTO_SUFFIXES)}.")
     return found
+
+
+def _textures_in(folder: Path) -> set[str]:
+    """Names of textures of OBJ results, which lie beside them: no photos, if results are put where the photos are."""
+    names: set[str] = set()
+    for library in folder.glob("*.mtl"):
+        for line in library.read_text("utf-8", "replace").splitlines():
+            _, start, rest = line.partition(f" {library.stem}_")
+            if line.startswith("map_") and start:
+                names.add(f"{library.stem}_{rest}")
+    return names
 
 
 def _line(record: dict[str, Any]) -> str:

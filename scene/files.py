@@ -11,16 +11,22 @@ import bpy
 
 from ..inference.errors import OutputError
 from ..inference.sentence import Sentence
-from .provenance import add_to_glb, add_to_usd, provenance_of
+from .provenance import add_to_glb, add_to_usd, open_usd, provenance_of
 from .units import metres_per_unit, usd_meters_per_unit
 
 
 def write_files(
-    context: bpy.types.Context, target: bpy.types.Object, folder: Path, stem: str, formats: Iterable[str]
+    context: bpy.types.Context,
+    target: bpy.types.Object,
+    folder: Path,
+    stem: str,
+    formats: Iterable[str],
+    overwrite: bool = True,
 ) -> dict[str, Path]:
     """Write the object in each format. Files appear complete or not at all: they are moved in when all are written.
 
-    The .blend holds the whole present file, the other formats the object alone, without its camera.
+    The .blend holds the whole present file, the other formats the object alone, without its camera. Texture files of
+    OBJ and USD are named after the stem too, so that results in one folder never share one.
 
     Args:
         context: whose view layer holds the object.
@@ -28,12 +34,13 @@ def write_files(
         folder: an existing folder.
         stem: file names without their suffix.
         formats: keys of ``WRITERS``.
+        overwrite: whether files of the same name are replaced, textures and material libraries included.
 
     Returns:
         The main file of each format.
 
     Raises:
-        OutputError: a file could not be written; nothing is left behind.
+        OutputError: a file could not be written, or would replace another; nothing is left behind.
     """
     try:
         with (
@@ -43,7 +50,7 @@ def write_files(
             names = {kind: f"{stem}.{kind}" for kind in formats}
             for kind, name in names.items():
                 _write(kind, target, Path(staging) / name)
-            _move_all(Path(staging), folder)
+            _move_all(Path(staging), folder, overwrite)
     except (OSError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
         raise OutputError(
@@ -121,12 +128,17 @@ def _write(kind: str, target: bpy.types.Object, path: Path) -> None:
         raise OSError(f"the {kind} exporter wrote nothing")
 
 
-def _move_all(source: Path, folder: Path) -> None:
-    for path in sorted(source.rglob("*")):
-        if path.is_file():
-            place = folder / path.relative_to(source)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.move(path, place)
+def _move_all(source: Path, folder: Path, overwrite: bool) -> None:
+    places = {path: folder / path.relative_to(source) for path in sorted(source.rglob("*")) if path.is_file()}
+    taken = [place for place in places.values() if place.exists()]
+    if taken and not overwrite:
+        raise OutputError(
+            Sentence("'{name}' is already in '{folder}'.", name=taken[0].name, folder=taken[0].parent),
+            "Let it be replaced (--overwrite), or choose another folder.",
+        )
+    for path, place in places.items():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(path, place)
 
 
 def _write_blend(_target: bpy.types.Object, path: Path) -> None:
@@ -142,13 +154,12 @@ def _write_glb(target: bpy.types.Object, path: Path) -> None:
 
 def _write_obj(target: bpy.types.Object, path: Path) -> None:
     """The exporter copies image files but not packed images, so these are laid beside it first."""
-    images = _images(target)
-    before = {image.name: image.filepath_raw for image in images}
-    try:
+    with _named_by_map(target) as images:
         for image in images:
-            file = path.with_name(f"{image.name}.png".replace(" ", "_"))
-            file.write_bytes(image.packed_file.data)
-            image.filepath_raw = str(file)
+            if image.packed_file:
+                file = path.with_name(f"{path.stem}_{bpy.path.basename(image.filepath_raw)}")
+                file.write_bytes(image.packed_file.data)
+                image.filepath_raw = str(file)
         bpy.ops.wm.obj_export(
             filepath=str(path),
             export_selected_objects=True,
@@ -156,9 +167,6 @@ def _write_obj(target: bpy.types.Object, path: Path) -> None:
             export_pbr_extensions=True,
             global_scale=metres_per_unit(bpy.context.scene),
         )
-    finally:
-        for image in images:
-            image.filepath_raw = before[image.name]
 
 
 def _write_fbx(_target: bpy.types.Object, path: Path) -> None:
@@ -168,19 +176,34 @@ def _write_fbx(_target: bpy.types.Object, path: Path) -> None:
 
 
 def _write_usd(target: bpy.types.Object, path: Path) -> None:
+    """The exporter calls texture files after their images, as other results in the folder may do: they are renamed."""
     scene = bpy.context.scene
-    bpy.ops.wm.usd_export(
-        filepath=str(path),
-        selected_objects_only=True,
-        export_cameras=False,
-        export_textures_mode="NEW",
-        export_custom_properties=False,
-        # What is hidden in renders alone is exported too, as by the other exporters.
-        evaluation_mode="VIEWPORT",
-        convert_scene_units="CUSTOM",
-        meters_per_unit=usd_meters_per_unit(scene),
-    )
+    with _named_by_map(target):
+        bpy.ops.wm.usd_export(
+            filepath=str(path),
+            selected_objects_only=True,
+            export_cameras=False,
+            export_textures_mode="NEW",
+            export_custom_properties=False,
+            # What is hidden in renders alone is exported too, as by the other exporters.
+            evaluation_mode="VIEWPORT",
+            convert_scene_units="CUSTOM",
+            meters_per_unit=usd_meters_per_unit(scene),
+        )
+    _rename_usd_textures(path)
     add_to_usd(path, provenance_of(target), metres_per_unit(scene) * usd_meters_per_unit(scene))
+
+
+def _rename_usd_textures(path: Path) -> None:
+    stage = open_usd(path)
+    from pxr import UsdUtils
+
+    textures = path.parent / "textures"
+    names = {f"./textures/{file.name}": f"./textures/{path.stem}_{file.name}" for file in textures.glob("*")}
+    UsdUtils.ModifyAssetPaths(stage.GetRootLayer(), lambda asset: names.get(asset, asset))
+    stage.GetRootLayer().Save()
+    for before, after in names.items():
+        (path.parent / before).rename(path.parent / after)
 
 
 WRITERS: dict[str, Callable[[bpy.types.Object, Path], None]] = {
@@ -193,7 +216,36 @@ WRITERS: dict[str, Callable[[bpy.types.Object, Path], None]] = {
 """By format, which is also the file's suffix."""
 
 
-def _images(target: bpy.types.Object) -> list[bpy.types.Image]:
-    """The packed images of the object's materials."""
-    nodes = [node for slot in target.material_slots for node in slot.material.node_tree.nodes]
-    return [node.image for node in nodes if node.bl_idname == "ShaderNodeTexImage" and node.image.packed_file]
+@contextmanager
+def _named_by_map(target: bpy.types.Object) -> Iterator[list[bpy.types.Image]]:
+    """While the block runs, the object's images are called "base_color", "normal" and the like; yields them.
+
+    Their own names begin with the object's, and Blender cuts names off after so many bytes: with a long one, nothing is
+    left of what tells the maps apart.
+    """
+    # Images of linked libraries cannot be renamed.
+    maps = {image: name for image, name in _maps(target).items() if image.is_editable}
+    before = [(image, image.name, image.filepath_raw) for image in maps]
+    try:
+        for image, name in maps.items():
+            image.name = name
+            if image.packed_file:
+                # USD's exporter calls the file after the image, but refers to it by this path.
+                image.filepath_raw = f"//textures/{image.name}{Path(image.filepath_raw).suffix or '.png'}"
+        yield list(maps)
+    finally:
+        # Backwards, so that each name is free again where one image has borrowed another's.
+        for image, name, path in reversed(before):
+            image.name, image.filepath_raw = name, path
+
+
+def _maps(target: bpy.types.Object) -> dict[bpy.types.Image, str]:
+    """The images of the object's materials, and what each is called in a file name: as its node's label says."""
+    nodes = [
+        node
+        for slot in target.material_slots
+        if slot.material is not None and slot.material.node_tree is not None
+        for node in slot.material.node_tree.nodes
+        if node.bl_idname == "ShaderNodeTexImage" and node.image is not None
+    ]
+    return {node.image: bpy.path.clean_name((node.label or node.image.name).lower()) for node in nodes}

@@ -80,7 +80,7 @@ def _scale_scenes(document: dict[str, Any], factor: float) -> None:
 
 
 def add_to_usd(path: Path, provenance: Mapping[str, str], metres: float = 1.0) -> None:
-    """Write it into a USD file as customData of its default prim, with Blender's own USD library.
+    """Write it into a USD file as customData of its default prim.
 
     Args:
         path: of the file, as Blender exported it.
@@ -90,17 +90,26 @@ def add_to_usd(path: Path, provenance: Mapping[str, str], metres: float = 1.0) -
     Raises:
         OutputError: this Blender has no USD library for Python.
     """
-    if bpy.app.module:
-        bpy.utils.expose_bundled_modules()
-    try:
-        from pxr import Usd, UsdGeom
-    except ImportError as error:
-        raise OutputError(
-            "This Blender was built without USD's Python library.", "Install Blender from blender.org, or export a GLB."
-        ) from error
-    stage = Usd.Stage.Open(str(path))
+    stage = open_usd(path)
+    from pxr import UsdGeom
+
     prim = stage.GetDefaultPrim() or stage.GetPseudoRoot()
     for key, value in provenance.items():
         prim.SetCustomDataByKey(f"{METADATA_KEY}:{key}", value)
     UsdGeom.SetStageMetersPerUnit(stage, metres)
     stage.GetRootLayer().Save()
+
+
+def open_usd(path: Path) -> Any:  # noqa: ANN401
+    """A USD file's stage, with Blender's own USD library. Its layers live as long as it does.
+
+    Raises:
+        OutputError: this Blender has no USD library for Python.
+    """
+    try:
+        from pxr import Usd
+    except ImportError as error:
+        raise OutputError(
+            "This Blender was built without USD's Python library.", "Install Blender from blender.org, or export a GLB."
+        ) from error
+    return Usd.Stage.Open(str(path))

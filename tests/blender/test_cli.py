@@ -143,6 +143,71 @@ def test_photos_of_the_same_name_do_not_overwrite_each_other(hosts, photos, phot
     assert len({record["files"]["glb"].lower() for record in records}) == 3
 
 
+READERS = {
+    "obj": lambda path: bpy.ops.wm.obj_import(filepath=path),
+    "usd": lambda path: bpy.ops.wm.usd_import(filepath=path),
+}
+COLOURS = {"in1": 40, "in2": 120, "in3": 200}
+"""By the photo's folder, the grey of its object."""
+
+
+@pytest.mark.parametrize("kind", sorted(READERS))
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("cup", "cup", "CUP"),
+        ("my cup", "my_cup", "my-cup"),
+        ("n" * 70 + "1", "n" * 70 + "2", "n" * 70 + "3"),
+        ("cup", "cup_2", "cup"),
+    ],
+)
+def test_each_result_keeps_its_own_textures(
+    hosts, photo_path, tmp_path, capfd, monkeypatch, fake_job, reconstruction, kind, names
+):
+    def reconstruct(_host, photo, _settings):
+        grey = COLOURS[photo.parent.name]
+        maps = Maps(np.full((16, 16, 3), grey, np.uint8), np.full((16, 16), 255 - grey, np.uint8), 0.0, 1.0)
+        return fake_job([JobState.DONE], replace(reconstruction, name=photo.stem, maps=maps))
+
+    monkeypatch.setattr(hosts, "reconstruct", reconstruct)
+    photos = [tmp_path / folder / f"{name}.png" for folder, name in zip(COLOURS, names, strict=True)]
+    for photo in photos:
+        photo.parent.mkdir()
+        shutil.copy(photo_path, photo)
+    code, records, _ = run(capfd, *photos, "--output", tmp_path / "out", "--format", kind)
+    assert code == 0
+    for record, grey in zip(records, COLOURS.values(), strict=True):
+        bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+        READERS[kind](record["files"][kind])
+        shown = sorted(round(255 * image.pixels[0]) for image in bpy.data.images if image.size[0])
+        assert shown == sorted((grey, 255 - grey))
+
+
+@pytest.mark.parametrize("kind", sorted(READERS))
+def test_textures_and_libraries_are_kept_unless_told_too(hosts, photo_path, tmp_path, capfd, kind):
+    run(capfd, photo_path, "--output", tmp_path, "--format", kind)
+    made = [path for path in tmp_path.rglob("*") if path.is_file() and path != photo_path]
+    for path in made:
+        path.write_text("precious")
+    (tmp_path / f"ball.{kind}").unlink()
+    code, (record,), _ = run(capfd, photo_path, "--output", tmp_path, "--format", kind)
+    assert code == 1
+    assert "is already in" in record["error"]
+    assert "--overwrite" in record["hint"]
+    assert {path.read_text() for path in made if path.exists()} == {"precious"}
+    assert not (tmp_path / f"ball.{kind}").exists()
+    assert run(capfd, photo_path, "--output", tmp_path, "--format", kind, "--overwrite")[0] == 0
+
+
+def test_textures_of_results_among_the_photos_are_no_photos(hosts, photos, tmp_path, capfd):
+    shutil.copy(photos / "a.png", photos / "a_blue.png")
+    there = [str(photos / name) for name in ("a.png", "a_blue.png", "b.PNG")]
+    for _ in range(2):
+        code, records, _ = run(capfd, photos, "--output", photos, "--format", "obj,usd", "--overwrite")
+        assert code == 0
+        assert [record["photo"] for record in records] == there
+
+
 def test_existing_results_are_kept_unless_told(hosts, photo_path, tmp_path, capfd):
     (tmp_path / "ball.glb").write_text("precious")
     code, records, _ = run(capfd, photo_path, "--output", tmp_path)
