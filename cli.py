@@ -39,6 +39,7 @@ from .inference.cutout import CutoutMethod, CutoutSettings
 from .inference.errors import OutputError, ReconstructionError, SettingsError
 from .inference.monitor import Monitor
 from .inference.network import Precision
+from .inference.photo import readable
 from .inference.pipeline import RESOLUTION_RANGE, Settings
 from .inference.runtime import PROVIDERS, RuntimeSettings
 from .inference.surface import SurfaceSettings
@@ -342,9 +343,9 @@ def find_items(paths: Iterable[Path]) -> list[Item]:
         photos += _photos_in(path) if path.is_dir() else [path]
     items: dict[str, Item] = {}
     for photo in dict.fromkeys(photo.absolute() for photo in photos):
-        stem, number = photo.stem, 2
+        stem, number = readable(photo.stem), 2
         while stem.lower() in items:
-            stem, number = f"{photo.stem}_{number}", number + 1
+            stem, number = f"{readable(photo.stem)}_{number}", number + 1
         items[stem.lower()] = Item(photo, stem)
     return list(items.values())
 

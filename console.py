@@ -14,13 +14,15 @@ from typing import TextIO
 def own_stdout() -> Iterator[TextIO]:
     """Gives the true standard output; what anybody else prints meanwhile goes to standard error.
 
-    Blender and its exporters write both through Python and past it, so the file descriptor itself is redirected.
+    Blender and its exporters write both through Python and past it, so the file descriptor itself is redirected. File
+    names that are no UTF-8 come out as the bytes they are.
     """
     sys.stdout.flush()
     with _redirected(2) as kept:
         # What Blender printed before may still wait in the C library's buffer; it is no result either.
         flush_stdout()
-        with os.fdopen(os.dup(kept), "w", encoding="utf-8") as results, redirect_stdout(sys.stderr):
+        results = os.fdopen(os.dup(kept), "w", encoding="utf-8", errors="surrogateescape")
+        with results, redirect_stdout(sys.stderr):
             yield results
 
 

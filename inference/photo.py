@@ -3,6 +3,7 @@
 
 import hashlib
 import io
+import re
 import stat
 import struct
 import zlib
@@ -111,7 +112,15 @@ def load_photo(path: Path, monitor: Monitor) -> Photo:
         colour = colour.transpose(_UPRIGHT[orientation])
     pixels = np.array(colour)
     hidden = float(np.mean(pixels[..., 3] < 128))
-    return Photo(pixels, hidden >= HIDDEN_SHARE, focal, path.stem, sha256)
+    return Photo(pixels, hidden >= HIDDEN_SHARE, focal, readable(path.stem), sha256)
+
+
+def readable(name: str) -> str:
+    """A file's name as text for names and files of our own: bytes that are no UTF-8, which Linux allows, are replaced.
+
+    Python keeps such bytes as lone surrogates, which neither Blender nor USD nor glTF takes.
+    """
+    return re.sub(r"[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", name)
 
 
 def _open(path: Path) -> io.BufferedReader:

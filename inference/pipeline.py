@@ -20,7 +20,7 @@ from .errors import ModelError, SettingsError
 from .fields import Field
 from .framing import frame
 from .monitor import Monitor, PhotoStage, Stage
-from .photo import Photo, load_photo
+from .photo import Photo, load_photo, readable
 from .runtime import Runtime
 from .sentence import Sentence
 from .surface import Surface, SurfaceSettings, extract_surface
@@ -284,7 +284,7 @@ def project_photo(
             is_focal_known=framed.focal is not None,
             monitor=monitor,
         )
-    origin = {"photo_name": photo_path.name, "photo_sha256": photo.sha256}
+    origin = {"photo_name": readable(photo_path.name), "photo_sha256": photo.sha256}
     further = FurtherPhoto(framed.cutout, match.camera, framed.window, match.agreement, origin)
     _warn_of_disagreement(further, monitor)
     return _bake_photos(code.with_photos((*others, further)), field, mesh, settings, monitor)
@@ -369,7 +369,7 @@ def _triangulated(surface: Surface, uvs: NDArray[np.float32]) -> UVMesh:
 def _provenance(photo_path: Path, photo: Photo, card: SystemCard, settings: Settings) -> dict[str, str]:
     """Where a code came from, kept with the object for good."""
     return {
-        "photo_name": photo_path.name,
+        "photo_name": readable(photo_path.name),
         "photo_sha256": photo.sha256,
         "system": card.name,
         "system_version": card.version,

@@ -12,7 +12,7 @@ from PIL import Image
 
 from ..inference.errors import PhotoError
 from ..inference.monitor import Monitor
-from ..inference.photo import load_photo
+from ..inference.photo import load_photo, readable
 from ..inference.sentence import Sentence
 from .png import encode_png
 
@@ -54,7 +54,7 @@ def create_photo(path: Path) -> bpy.types.Image:
         PhotoError: the file went away or changed since it was reconstructed.
     """
     data, suffix = _native_file(path) or _encoded_upright(path)
-    name = f"{path.stem} photo"
+    name = f"{readable(path.stem)} photo"
     return create_packed(name, data, f"//textures/{name}{suffix}")
 
 

@@ -2,7 +2,9 @@
 """The command line: what it prints, what it writes, and its exit code; with hosts that start no process."""
 
 import json
+import os
 import shutil
+import sys
 from dataclasses import replace
 from typing import ClassVar
 
@@ -19,6 +21,7 @@ from image_to_3d.inference.pipeline import Projected
 from image_to_3d.jobs import JobState
 from image_to_3d.scene.background_tasks import Remesh
 from image_to_3d.scene.detail_bake import DetailMaps
+from image_to_3d.scene.files import WRITERS
 from image_to_3d.scene.mesh_check import check_mesh
 from image_to_3d.scene.polygons import Polygons
 from image_to_3d.scene.remesh import Remeshed, RemeshMethod
@@ -132,6 +135,20 @@ def test_a_bug_met_with_one_photo_does_not_stop_the_rest_either(hosts, photos, t
     assert [record["status"] for record in records] == ["failed", "done"]
     assert "ZeroDivisionError" in records[0]["error"]
     assert "Traceback" in errors
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such file names")
+def test_a_file_name_that_is_no_utf_8_is_a_photo_like_others(hosts, photo_path, tmp_path, capfdbinary):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    names = [b"a.png", b"caf\xe8.png", b"caf\xe9.png"]
+    for name in names:
+        shutil.copy(photo_path, folder / os.fsdecode(name))
+    out = tmp_path / "out"
+    assert cli.main([str(folder), "--output", str(out), "--format", ",".join(WRITERS)]) == 0
+    lines = capfdbinary.readouterr().out.splitlines()
+    assert [line.partition(b'", ')[0].rpartition(b"/")[2] for line in lines] == names
+    assert sorted(path.stem for path in out.glob("*.glb")) == ["a", "caf\ufffd", "caf\ufffd_2"]
 
 
 def test_photos_of_the_same_name_do_not_overwrite_each_other(hosts, photos, photo_path, tmp_path, capfd):

@@ -2,6 +2,7 @@
 """Every kind of file an artist may choose: the right pixels, or one sentence that says what to do."""
 
 import hashlib
+import os
 import struct
 import sys
 import zlib
@@ -366,3 +367,10 @@ def test_random_damage_is_always_a_photo_or_a_clear_error(tmp_path: Path) -> Non
                 assert photo.pixels.shape[2] == 4
                 assert max(photo.pixels.shape) <= photo_module.MAX_SIDE
     assert refused > 50
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such file names")
+def test_a_file_name_that_is_no_utf_8_becomes_text(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"caf\xe9.png")
+    Image.new("RGB", (64, 64)).save(path)
+    assert load_photo(path, Monitor()).name == "caf\ufffd"
