@@ -18,7 +18,6 @@ Exit codes: 0 all photos are done, 1 at least one failed, 2 wrong arguments, 130
 
 import argparse
 import json
-import os
 import sys
 import time
 import traceback
@@ -41,7 +40,7 @@ from .inference.monitor import Monitor
 from .inference.network import Precision
 from .inference.photo import readable
 from .inference.pipeline import RESOLUTION_RANGE, Settings
-from .inference.runtime import PROVIDERS, RuntimeSettings
+from .inference.runtime import PROVIDERS, RuntimeSettings, core_count
 from .inference.surface import SurfaceSettings
 from .inference.symmetry_search import MirrorChoice
 from .inference.systems import system_ids
@@ -190,7 +189,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 items = [join_items(items, batch)]
             if batch.also and len(items) > 1:
                 raise UsageError("--also is for one object, and these are several.", "Give one photo at a time.")
-            return run(items, batch, launch_settings(options), options.jobs, results)
+            workers = min(options.jobs, len(items))
+            return run(items, batch, launch_settings(options, workers), workers, results)
         except ReconstructionError as error:
             _tell(str(error))
             return EXIT_USAGE if isinstance(error, UsageError | SettingsError) else EXIT_FAILED
@@ -322,11 +322,11 @@ def _low_poly_options(
     return retopology, low_poly
 
 
-def launch_settings(options: argparse.Namespace) -> UserSettings:
+def launch_settings(options: argparse.Namespace, workers: int) -> UserSettings:
     """Device and threads of each worker; cores are shared out evenly among them. Models as the preferences say."""
     threads = options.threads
-    if options.jobs > 1:
-        threads = max(1, (threads or os.cpu_count() or 1) // options.jobs)
+    if workers > 1:
+        threads = max(1, (threads or core_count()) // workers)
     folder = options.models_folder.absolute() if options.models_folder else models_folder(bpy.context)
     runtime = RuntimeSettings(options.device, threads, folder, Precision(options.precision))
     return UserSettings(runtime, idle_seconds=0.0)
@@ -364,15 +364,15 @@ def join_items(items: Sequence[Item], batch: Batch) -> Item:
     return Item(sheet, items[0].stem)
 
 
-def run(items: Sequence[Item], batch: Batch, settings: UserSettings, jobs: int, results: TextIO) -> int:
-    """Reconstruct all photos, at most ``jobs`` at a time; one that fails never stops the rest.
+def run(items: Sequence[Item], batch: Batch, settings: UserSettings, workers: int, results: TextIO) -> int:
+    """Reconstruct all photos, ``workers`` at a time; one that fails never stops the rest.
 
     Returns:
         The exit code.
     """
     waiting, told = deque(items), []
     folder = Path(bpy.app.tempdir)
-    slots = [Slot(Host(create_launch(settings, folder))) for _ in range(min(jobs, len(items)))]
+    slots = [Slot(Host(create_launch(settings, folder))) for _ in range(workers)]
     try:
         while waiting or any(slot.item for slot in slots):
             ended = [record for slot in slots if (record := _step(slot, waiting, batch)) is not None]
@@ -424,14 +424,17 @@ def _refuse_existing(item: Item, batch: Batch) -> None:
 def _photos_in(folder: Path) -> list[Path]:
     try:
         textures = _textures_in(folder)
-        found = sorted(
-            path for path in folder.iterdir() if path.suffix.lower() in PHOTO_SUFFIXES and path.name not in textures
-        )
+        found = sorted(path for path in folder.iterdir() if _is_photo(path) and path.name not in textures)
     except OSError as error:
         raise UsageError(f"Folder '{folder}' cannot be read ({error.strerror}).", "Check its permissions.") from error
     if not found:
         raise UsageError(f"Folder '{folder}' holds no photo.", f"Photos end in {', '.join(PHOTO_SUFFIXES)}.")
     return found
+
+
+def _is_photo(path: Path) -> bool:
+    """Whether a folder's entry is one; hidden files are none, as macOS leaves ``._a.jpg`` beside ``a.jpg``."""
+    return path.suffix.lower() in PHOTO_SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
 def _textures_in(folder: Path) -> set[str]:

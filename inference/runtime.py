@@ -203,7 +203,7 @@ class Runtime:
 
     def _create(self, file: Path, weights: Mapping[str, NDArray[Any]]) -> _Loaded:
         options = self._ort.SessionOptions()
-        options.intra_op_num_threads = self._settings.threads or _core_count()
+        options.intra_op_num_threads = self._settings.threads or core_count()
         options.inter_op_num_threads = 1
         options.execution_mode = self._ort.ExecutionMode.ORT_SEQUENTIAL
         # Idle threads of the pool otherwise spin at full load between runs, which the artist's viewport would feel.
@@ -307,7 +307,7 @@ def _first_line(error: Exception) -> str:
     return lines[0][:200] if lines else type(error).__name__
 
 
-def _core_count() -> int:
+def core_count() -> int:
     """Cores this process may use: fewer than the machine has inside containers and under task managers."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

@@ -141,14 +141,14 @@ def test_a_bug_met_with_one_photo_does_not_stop_the_rest_either(hosts, photos, t
 def test_a_file_name_that_is_no_utf_8_is_a_photo_like_others(hosts, photo_path, tmp_path, capfdbinary):
     folder = tmp_path / "photos"
     folder.mkdir()
-    names = [b"a.png", b"caf\xe8.png", b"caf\xe9.png"]
+    names = [b"a.png", b"mug\xe8.png", b"mug\xe9.png"]
     for name in names:
         shutil.copy(photo_path, folder / os.fsdecode(name))
     out = tmp_path / "out"
     assert cli.main([str(folder), "--output", str(out), "--format", ",".join(WRITERS)]) == 0
     lines = capfdbinary.readouterr().out.splitlines()
     assert [line.partition(b'", ')[0].rpartition(b"/")[2] for line in lines] == names
-    assert sorted(path.stem for path in out.glob("*.glb")) == ["a", "caf\ufffd", "caf\ufffd_2"]
+    assert sorted(path.stem for path in out.glob("*.glb")) == ["a", "mug\ufffd", "mug\ufffd_2"]
 
 
 def test_photos_of_the_same_name_do_not_overwrite_each_other(hosts, photos, photo_path, tmp_path, capfd):
@@ -244,6 +244,25 @@ def test_jobs_run_side_by_side_and_share_the_cores(hosts, photos, tmp_path, capf
     assert [len(host.asked) for host in hosts.made] == [1, 1]
     assert hosts.most_running == 2
     assert [host.launch.runtime.threads for host in hosts.made] == [4, 4]
+
+
+def test_cores_are_shared_among_the_workers_that_start(hosts, photos, photo_path, tmp_path, capfd, monkeypatch):
+    monkeypatch.setattr(cli, "core_count", lambda: 6)
+    run(capfd, photos, "--output", tmp_path / "two", "--jobs", 8)
+    assert [host.launch.runtime.threads for host in hosts.made] == [3, 3]
+    run(capfd, photo_path, "--output", tmp_path / "one", "--jobs", 8)
+    assert [host.launch.runtime.threads for host in hosts.made[2:]] == [0], "all cores"
+
+
+def test_hidden_files_and_folders_are_no_photos(hosts, photos, photo_path, tmp_path, capfd):
+    (photos / "._a.png").write_text("what macOS keeps beside a file")
+    (photos / "folder.png").mkdir()
+    code, records, _ = run(capfd, photos, "--output", tmp_path / "out")
+    assert code == 0
+    assert [record["photo"] for record in records] == [str(photos / "a.png"), str(photos / "b.PNG")]
+    hidden = shutil.copy(photo_path, photos / ".hidden.png")
+    code, records, _ = run(capfd, hidden, "--output", tmp_path / "out")
+    assert (code, len(records)) == (0, 1), "one that is named is taken"
 
 
 def test_precision_reaches_the_worker(hosts, photo_path, tmp_path, capfd):
