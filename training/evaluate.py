@@ -122,6 +122,7 @@ def main() -> None:
         text = report(title, verdicts)
         # Where the data lies on this machine is nobody's business.
         asked = "--count 0 --scans FOLDER" if title == "scans" else f"--splits {title} --count {args.count}"
+        asked += " --than EARLIER" if args.than else ""
         (args.out / f"{title}.md").write_text(HEAD.format(title=title, arguments=asked) + text, encoding="utf-8")
         write_csv(args.out / f"{title}.csv", title, verdicts)
         if args.publish:
