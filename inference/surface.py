@@ -171,7 +171,10 @@ def _extract_about(
     monitor: Monitor,
     plane: MirrorPlane | None,
 ) -> Surface:
-    """Find the highest resolution that keeps to the target: the number of quads grows with its square."""
+    """Find the highest resolution that keeps to the target: the number of quads grows with its square.
+
+    The lowest resolution may still give more, of an object with many thin parts: the monitor is told.
+    """
     resolution = min(settings.resolution, PROBE_RESOLUTION)
     surface = _extract(field, resolution, settings.floater_share, evaluations, QuietMonitor(monitor), plane)
     for _ in range(3):
@@ -182,6 +185,14 @@ def _extract_about(
             break
         resolution = wanted
         surface = _extract(field, resolution, settings.floater_share, surface.report.evaluations, monitor, plane)
+    if len(surface.faces) > (1 + TARGET_TOLERANCE) * target:
+        monitor.warn(
+            Sentence(
+                "The surface has {count} faces instead of {target}; Auto Retopology (--retopology) makes so few.",
+                count=len(surface.faces),
+                target=target,
+            )
+        )
     return surface
 
 

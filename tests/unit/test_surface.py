@@ -348,6 +348,17 @@ def test_target_faces_lowers_the_resolution_and_says_so():
     assert plenty.report.resolution == 48
 
 
+def test_target_faces_that_no_grid_gives_are_warned_of():
+    monitor = Monitor()
+    surface = extract(AnalyticField(ball((0, 0, 0), 0.7)), 192, monitor, target_faces=100)
+    (warning,) = monitor.warnings
+    assert f"{len(surface.faces)} faces instead of 100; Auto Retopology" in warning
+    monitor = Monitor()
+    for target in (4000, 1_000_000):
+        extract(AnalyticField(ball((0, 0, 0), 0.7)), 48, monitor, target_faces=target)
+    assert monitor.warnings == [], "met, or fewer"
+
+
 @pytest.mark.parametrize("resolution", [0, 31, 513])
 def test_a_resolution_out_of_range_is_refused(resolution):
     with pytest.raises(SurfaceError, match=f"resolution {resolution} is out of range"):
