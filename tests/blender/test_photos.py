@@ -25,13 +25,13 @@ GREEN, BLUE = (40, 180, 60), (40, 60, 180)
 
 
 def save_photo(path, color):
-    """An upright egg, cut out by its own transparency, off the photo's centre."""
+    """An upright egg, cut out by its own transparency, off the photo's centre; lit from above, or it might be a plate."""
     rows, columns = np.mgrid[:300, :400].astype(np.float32)
     x, y = (columns - 150) / 70, (rows - 160) / 100
-    inside = x**2 + y**2 < 1
+    light = 0.55 + 0.45 * np.clip(0.6 * np.sqrt(np.maximum(1 - x**2 - y**2, 0)) - 0.8 * y, 0, 1)
     pixels = np.zeros((300, 400, 4), np.uint8)
-    pixels[..., :3] = color
-    pixels[..., 3] = inside * 255
+    pixels[..., :3] = light[..., None] * color
+    pixels[..., 3] = (x**2 + y**2 < 1) * 255
     Image.fromarray(pixels).save(path)
     return path
 
@@ -67,8 +67,10 @@ def texture(target):
 
 
 def share_of(color, target):
-    """Share of the texels that have about this colour."""
-    return float((np.abs(texture(target) * 255 - color).max(axis=-1) < 12).mean())
+    """Share of the texels that have about this colour, however bright."""
+    texels = texture(target)
+    cosine = texels @ np.array(color) / np.maximum(np.linalg.norm(texels, axis=-1), 1e-6) / np.linalg.norm(color)
+    return float((cosine > 0.99).mean())
 
 
 def project(photos, **arguments):
@@ -120,7 +122,7 @@ def test_removing_brings_back_what_was(egg, photos):
     project(photos)
     assert bpy.ops.image_to_3d.remove_photo(photo=listed_photos(egg)[0].sha256) == {"FINISHED"}
     assert load_code(egg)[0].to_bytes() == code
-    assert np.abs(texture(egg) - before).max() < 6 / 255, "but for the stored photo's compression"
+    assert np.abs(texture(egg) - before).max() < 8 / 255, "but for the stored photo's compression"
     assert len(bpy.data.objects) == count
     assert listed_photos(egg) == () and "photo_2_name" not in provenance_of(egg)
 
