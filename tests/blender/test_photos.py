@@ -25,7 +25,7 @@ GREEN, BLUE = (40, 180, 60), (40, 60, 180)
 
 
 def save_photo(path, color):
-    """An upright egg, cut out by its own transparency, off the photo's centre; lit from above, or it might be a plate."""
+    """An upright egg, cut out by its own transparency, off the photo's centre; lit, or it might be a plate."""
     rows, columns = np.mgrid[:300, :400].astype(np.float32)
     x, y = (columns - 150) / 70, (rows - 160) / 100
     light = 0.55 + 0.45 * np.clip(0.6 * np.sqrt(np.maximum(1 - x**2 - y**2, 0)) - 0.8 * y, 0, 1)
