@@ -26,6 +26,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 
 from checkout import PACKAGE, load_extension  # noqa: E402 (its folder has to be named first)
 from real_blender import NotPossibleHere, real_blender_root, window  # noqa: E402
+from real_blender_sidebar import Sidebar  # noqa: E402
 
 COLD_LIMIT, WARM_LIMIT, MEMORY_LIMIT, BLOCK_LIMIT = 8.0, 5.0, 1.5, 0.3
 
@@ -81,7 +82,7 @@ def measure_blocks(photo: Path) -> tuple[float, float]:
         package = next(Path(folder).glob("*.zip"))
         with window(root, package, [photo]) as blender:
             blender.ask({"photo": photo.name})
-            button = blender.find_operator("image_to_3d.reconstruct_photo")
+            button = Sidebar(blender).find_operator("image_to_3d.reconstruct_photo")
             blender.settle()
             blender.ask({"forget_blocks": True})
             for _ in range(2):  # the second with a warm worker
