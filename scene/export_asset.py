@@ -15,9 +15,9 @@ import bpy
 
 from ..inference.errors import OutputError
 from ..inference.sentence import Sentence
-from .files import select_alone
-from .provenance import add_to_glb, add_to_usd, provenance_of
-from .units import metres_per_unit, usd_meters_per_unit
+from .files import export_usd, select_alone
+from .provenance import add_to_glb, provenance_of
+from .units import metres_per_unit
 
 SMALLEST_TEXTURE = 512
 """Pixels; below it a texture is shrunk no further to meet a file size."""
@@ -192,22 +192,13 @@ def _write_usdz(context: bpy.types.Context, levels: Sequence[bpy.types.Object], 
     """By way of a loose USD file, so that its customData can be written before it is packed."""
     loose = path.with_suffix(".usdc")
     with select_alone(context, levels):
-        bpy.ops.wm.usd_export(
-            filepath=str(loose),
-            selected_objects_only=True,
-            export_cameras=False,
-            export_textures_mode="NEW",
-            export_custom_properties=False,
+        export_usd(
+            levels[0],
+            loose,
             convert_orientation=True,
             export_global_forward_selection="Z",
             export_global_up_selection="Y",
-            convert_scene_units="CUSTOM",
-            meters_per_unit=usd_meters_per_unit(context.scene),
-            # What is hidden in renders alone is exported too, as by the other exporters.
-            evaluation_mode="VIEWPORT",
         )
-    metres = metres_per_unit(context.scene) * usd_meters_per_unit(context.scene)
-    add_to_usd(loose, provenance_of(levels[0]), metres)
     from pxr import UsdUtils
 
     if not UsdUtils.CreateNewARKitUsdzPackage(str(loose), str(path)):

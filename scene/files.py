@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import bpy
 
@@ -103,6 +104,24 @@ def _hidden(item: bpy.types.Object) -> OutputError:
     )
 
 
+def export_usd(target: bpy.types.Object, path: Path, **options: Any) -> None:  # noqa: ANN401 - the exporter's own
+    """Write what is selected as USD in metres, with the target's provenance; ``options`` go to Blender's exporter."""
+    scene = bpy.context.scene
+    bpy.ops.wm.usd_export(
+        filepath=str(path),
+        selected_objects_only=True,
+        export_cameras=False,
+        export_textures_mode="NEW",
+        export_custom_properties=False,
+        # What is hidden in renders alone is exported too, as by the other exporters.
+        evaluation_mode="VIEWPORT",
+        convert_scene_units="CUSTOM",
+        meters_per_unit=usd_meters_per_unit(scene),
+        **options,
+    )
+    add_to_usd(path, provenance_of(target), metres_per_unit(scene) * usd_meters_per_unit(scene))
+
+
 def make_folder(folder: Path) -> None:
     """Make an output folder and prove that it can be written to.
 
@@ -177,21 +196,9 @@ def _write_fbx(_target: bpy.types.Object, path: Path) -> None:
 
 def _write_usd(target: bpy.types.Object, path: Path) -> None:
     """The exporter calls texture files after their images, as other results in the folder may do: they are renamed."""
-    scene = bpy.context.scene
     with _named_by_map(target):
-        bpy.ops.wm.usd_export(
-            filepath=str(path),
-            selected_objects_only=True,
-            export_cameras=False,
-            export_textures_mode="NEW",
-            export_custom_properties=False,
-            # What is hidden in renders alone is exported too, as by the other exporters.
-            evaluation_mode="VIEWPORT",
-            convert_scene_units="CUSTOM",
-            meters_per_unit=usd_meters_per_unit(scene),
-        )
+        export_usd(target, path)
     _rename_usd_textures(path)
-    add_to_usd(path, provenance_of(target), metres_per_unit(scene) * usd_meters_per_unit(scene))
 
 
 def _rename_usd_textures(path: Path) -> None:
