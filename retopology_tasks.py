@@ -278,7 +278,9 @@ class BakeLowPolyTask:
             material = create_low_material(self.target, maps, detail, self.options.maps)
             if self._unwraps:
                 self._store_uvs(context, target, result[0])
-        for item in dict.fromkeys([target, *(level for level in levels_of(target) if level.data.uv_layers)]):
+        levels = levels_of(target)
+        coarser = levels[levels.index(target) + 1 :] if target in levels else []  # finer ones were not asked for
+        for item in [target, *(level for level in coarser if level.data.uv_layers)]:
             item.data.materials.clear()
             item.data.materials.append(material)
             store_provenance(item, self._code.provenance)

@@ -484,6 +484,23 @@ class TestBake:
         assert own_mesh.data.uv_layers.active.uv[2].vector == Vector((0.5, 0.5))
         assert own_mesh.active_material.name == "own"
 
+    def test_coarser_levels_share_the_bake_and_finer_ones_keep_their_own(self, own_mesh, host, fake_job, maps):
+        own_mesh.data.uv_layers.new()
+        levels = {}
+        for name in ("own_LOD1", "own_LOD2"):
+            levels[name] = own_mesh.copy()
+            levels[name].name, levels[name].data = name, own_mesh.data.copy()
+            bpy.context.scene.collection.objects.link(levels[name])
+        own_mesh.data.materials.append(bpy.data.materials.new("painted"))
+        own_mesh.select_set(False)
+        levels["own_LOD1"].select_set(True)
+        bpy.context.view_layer.objects.active = levels["own_LOD1"]
+        host.jobs = [fake_job([JobState.DONE], result=maps)]
+        assert bpy.ops.image_to_3d.bake(normals=False, occlusion=False) == {"FINISHED"}
+        assert own_mesh.active_material.name == "painted"
+        assert levels["own_LOD1"].active_material is not None
+        assert levels["own_LOD2"].active_material == levels["own_LOD1"].active_material
+
     def test_a_mesh_that_changed_meanwhile_stays_as_it_is(self, own_mesh, maps, counts):
         own_mesh.modifiers.new("Mirror", "MIRROR")
         bevel = own_mesh.modifiers.new("Bevel", "BEVEL")
