@@ -11,7 +11,7 @@ import functools
 import subprocess
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -154,11 +154,17 @@ def make_object(
     }
 
 
-def bake_infinigen(python: Path, folder: Path, seed: int) -> None:
-    """Bake one object of each of infinigen's generators, in its own interpreter so that memory stays bounded."""
+def bake_infinigen(python: Path, folder: Path, seed: int, only: Collection[str] | None) -> None:
+    """Bake one object of each of infinigen's generators, in its own interpreter so that memory stays bounded.
+
+    ``only``: names of the objects that are wanted, or None for all.
+    """
     script = Path(__file__).with_name("infinigen_bake.py")
+    command = [str(python), "-P", str(script), str(folder), str(seed), "1"]
+    if only is not None:
+        command += ["--only", *sorted(only)]
     for _ in range(3):  # Blender may crash on an object; the next try passes it over
-        if subprocess.run([str(python), "-P", str(script), str(folder), str(seed), "1"], check=False).returncode == 0:
+        if subprocess.run(command, check=False).returncode == 0:
             return
 
 
@@ -174,7 +180,8 @@ class Maker:
         """Make every object of this shard whose mesh is at hand, except those made or rejected before."""
         for name, path, read in jobs(self.args):
             is_mine = zlib.crc32(name.encode()) % self.count == self.index
-            if is_mine and not path.exists() and not path.with_suffix(".rejected").exists():
+            is_wanted = self.args.only is None or name in self.args.only
+            if is_mine and is_wanted and not path.exists() and not path.with_suffix(".rejected").exists():
                 self._make(name, path, read)
 
     def _make(self, name: str, path: Path, read: Callable[[], Model]) -> None:
@@ -192,6 +199,11 @@ class Maker:
         print("made", name, flush=True)
 
 
+def _names(path: str) -> frozenset[str]:
+    """The words of a text file."""
+    return frozenset(Path(path).read_text(encoding="utf-8").split())
+
+
 def parse_arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -205,6 +217,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--assemblies", type=int, default=1900, help="number of objects assembled from parts")
     parser.add_argument("--copies", type=int, default=1, help="reshaped copies of each furniture and infinigen object")
     parser.add_argument("--views", type=int, default=VIEWS)
+    parser.add_argument("--only", type=_names, help="text file of names, such as shape_00012: only these are made")
     parser.add_argument("--shard", default="0/1", help="this process's share, as in 0/2")
     return parser.parse_args()
 
@@ -224,7 +237,7 @@ def main() -> int:
         if "infinigen" in args.sources and args.seeds:
             python = args.infinigen or sources.infinigen_python(args.out.parent / "infinigen")
             for seed in range(args.seeds):
-                bake_infinigen(python, args.meshes, seed)
+                bake_infinigen(python, args.meshes, seed, args.only)
                 maker.make_all()
     except sources.SourceProblem as problem:
         print(problem, file=sys.stderr)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Bake infinigen objects to coloured meshes (runs in its own environment).
 
-Usage: ``python infinigen_bake.py OUT_DIR FIRST_SEED SEED_COUNT [SECONDS_PER_OBJECT]``
+Usage: ``python infinigen_bake.py OUT_DIR FIRST_SEED SEED_COUNT [--seconds 40] [--only VaseFactory_0002 ...]``
 
 Needs ``bpy==4.2.0`` and ``infinigen==1.15.5`` (see ``training/DATA.md``), and nothing of this
 repository, because that environment pins an old numpy. Each object becomes one Z-up PLY with an
@@ -9,6 +9,7 @@ sRGB albedo per vertex. An object that exists already, or that failed before (an
 file), is passed over, so the script may be killed and started again at any time.
 """
 
+import argparse
 import contextlib
 import importlib
 import signal
@@ -135,22 +136,33 @@ def make(factory: str, seed: int, path: Path) -> None:
     temporary.rename(path)
 
 
+def parse_arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("first", type=int, help="the first seed")
+    parser.add_argument("count", type=int, help="number of seeds")
+    parser.add_argument("--seconds", type=int, default=DEFAULT_SECONDS, help="an object may take")
+    parser.add_argument("--only", nargs="*", help="names of the objects that are wanted; without it, all")
+    return parser.parse_args()
+
+
 def main() -> None:
     """Run from the command line."""
-    out, first, count = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    seconds = int(sys.argv[4]) if len(sys.argv) > 4 else DEFAULT_SECONDS
-    out.mkdir(parents=True, exist_ok=True)
+    args = parse_arguments()
+    args.out.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGALRM, _on_alarm)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     factories = [line.strip() for line in FACTORIES.read_text().splitlines() if line.strip()]
-    for index in range(first, first + count):
+    for index in range(args.first, args.first + args.count):
         for factory in factories:
-            path = out / f"{factory.rsplit('.', 1)[1]}_{index:04d}.ply"
+            path = args.out / f"{factory.rsplit('.', 1)[1]}_{index:04d}.ply"
             skip = path.with_suffix(".skip")
-            if path.exists() or skip.exists():
+            is_wanted = args.only is None or path.stem in args.only
+            if not is_wanted or path.exists() or skip.exists():
                 continue
             skip.touch()  # stays behind if Blender itself crashes on this object
-            signal.alarm(seconds)
+            signal.alarm(args.seconds)
             try:
                 make(factory, seed_of(factory, index), path)
                 skip.unlink()
