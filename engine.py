@@ -30,7 +30,8 @@ STAGE_SHARES = {
     Stage.PHOTO: 0.03,
     Stage.CUTOUT: 0.24,
     Stage.ENCODE: 0.10,
-    Stage.SURFACE: 0.18,
+    Stage.SHAPE: 0.05,
+    Stage.SURFACE: 0.13,
     Stage.UNWRAP: 0.15,
     Stage.BAKE: 0.30,
 }

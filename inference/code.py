@@ -25,6 +25,9 @@ from .sentence import Sentence
 FORMAT = 1
 """Version of the byte layout; a reader refuses what it does not know."""
 
+PRIOR_PREFIX = "prior/"
+"""What the names of a prior's stored numbers begin with, to tell them from the code's own arrays."""
+
 PHOTO_QUALITY = 95
 """WebP quality of the kept photo: no visible loss at 2048 pixels, about a tenth of the size of PNG."""
 
@@ -73,6 +76,22 @@ class FurtherPhoto:
 
 
 @dataclass(frozen=True)
+class Prior:
+    """A known shape that the object was found to have; see ``priors``.
+
+    Attributes:
+        kind: of the shape, e.g. ``"ball"``.
+        numbers: all that makes the shape, by name, in the view frame of the code's camera.
+        camera: the predicted camera, for which the system's own field holds; ``Code.camera`` has the same view of the
+            shape, but stands where the shape is upright and fills the object frame.
+    """
+
+    kind: str
+    numbers: Mapping[str, NDArray[Any]]
+    camera: Camera
+
+
+@dataclass(frozen=True)
 class Code:
     """A network's reading of one photo.
 
@@ -85,6 +104,7 @@ class Code:
         photo: (s, s, 4) uint8, the cut-out photo inside the window: sRGB, straight alpha, at most 2048 pixels.
         provenance: where it came from: ``photo_name``, ``photo_sha256``, ``weights_licence`` and the like.
         photos: further photos that were projected on the object, in the order in which they were added.
+        prior: the known shape that takes the prediction's place, or None.
     """
 
     system: str
@@ -95,12 +115,21 @@ class Code:
     photo: NDArray[np.uint8]
     provenance: Mapping[str, str]
     photos: tuple[FurtherPhoto, ...] = ()
+    prior: Prior | None = None
     _stored: bytes | None = field(default=None, init=False, repr=False, compare=False)
     _encoded: bytes | None = field(default=None, init=False, repr=False, compare=False)
 
     def with_photos(self, photos: tuple[FurtherPhoto, ...]) -> Self:
         """The same code with other further photos; the first photo is not compressed a second time."""
         changed = replace(self, photos=photos)
+        _keep(changed, "_encoded", self._encoded)
+        return changed
+
+    def as_predicted(self) -> Self:
+        """The code as its system made it, without a prior; its photo is not compressed a second time."""
+        if self.prior is None:
+            return self
+        changed = replace(self, camera=self.prior.camera, prior=None)
         _keep(changed, "_encoded", self._encoded)
         return changed
 
@@ -122,13 +151,17 @@ class Code:
         }
         if self.photos:  # a code without them has the bytes it always had
             header["photos"] = [_describe(photo) for photo in self.photos]
+        arrays = dict(self.arrays)
+        if self.prior is not None:  # likewise
+            header["prior"] = {"kind": self.prior.kind, "camera": self.prior.camera.to_json()}
+            arrays |= {PRIOR_PREFIX + name: array for name, array in self.prior.numbers.items()}
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
             _write_member(archive, "header.json", json.dumps(header, sort_keys=True).encode())
             _write_member(archive, "photo.webp", self._encoded or _encode_photo(self.photo))
             for number, further in enumerate(self.photos, 2):
                 _write_member(archive, _member(number), further.encoded())
-            for name, array in sorted(self.arrays.items()):
+            for name, array in sorted(arrays.items()):
                 member = io.BytesIO()
                 np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
                 _write_member(archive, f"{name}.npy", member.getvalue())
@@ -160,6 +193,7 @@ class Code:
                     for name in archive.namelist()
                     if name.endswith(".npy")
                 }
+                prior = _take_prior(header.get("prior"), arrays)
                 code = cls(
                     header["system"],
                     header["version"],
@@ -172,12 +206,22 @@ class Code:
                         _read_photo(described, archive.read(_member(number)))
                         for number, described in enumerate(header.get("photos", ()), 2)
                     ),
+                    prior,
                 )
                 _keep(code, "_stored", bytes(data))
                 _keep(code, "_encoded", encoded)
                 return code
         except (zipfile.BadZipFile, KeyError, ValueError, TypeError, OSError, EOFError) as error:
             raise ModelError(Sentence("The stored code is damaged ({reason}).", reason=error), hint) from error
+
+
+def _take_prior(described: Mapping[str, Any] | None, arrays: dict[str, NDArray[Any]]) -> Prior | None:
+    """The stored prior; its numbers are taken out of the code's arrays."""
+    if described is None:
+        return None
+    stored = [name for name in arrays if name.startswith(PRIOR_PREFIX)]
+    numbers = {name.removeprefix(PRIOR_PREFIX): arrays.pop(name) for name in stored}
+    return Prior(described["kind"], numbers, Camera.from_json(described["camera"]))
 
 
 def _keep(value: Code | FurtherPhoto, name: str, data: bytes | None) -> None:

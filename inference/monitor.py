@@ -19,6 +19,7 @@ class Stage(StrEnum):
     PHOTO = "Reading the photo"
     CUTOUT = "Cutting out the object"
     ENCODE = "Encoding the photo"
+    SHAPE = "Recognising the shape"
     SURFACE = "Extracting the surface"
     UNWRAP = "Unwrapping"
     BAKE = "Baking the texture"

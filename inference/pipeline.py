@@ -21,6 +21,8 @@ from .fields import Field
 from .framing import frame
 from .monitor import Monitor, PhotoStage, Stage
 from .photo import Photo, load_photo, readable
+from .priors.choose import ShapeChoice, choose_shape
+from .priors.prior_field import field_of
 from .runtime import Runtime
 from .sentence import Sentence
 from .surface import Surface, SurfaceSettings, extract_surface
@@ -54,6 +56,7 @@ class Settings:
         bake: how it is textured.
         mirror: the plane at which the object is made symmetric, or None.
         symmetrise: choose that plane anew, whatever ``mirror`` says; only where surface and maps are both made.
+        shape: whether a known shape may take the prediction's place, and which; only where the network runs.
 
     Raises:
         SettingsError: on construction, if a value is out of its range.
@@ -65,6 +68,7 @@ class Settings:
     bake: BakeSettings = field(default_factory=BakeSettings)
     mirror: MirrorPlane | None = None
     symmetrise: MirrorChoice | None = None
+    shape: ShapeChoice = ShapeChoice.AUTOMATIC
 
     def __post_init__(self) -> None:
         if self.system not in system_ids():
@@ -97,6 +101,8 @@ class Reconstruction:
         mirror: the plane at which it was made symmetric, or None.
         seconds: wall time by stage, in order.
         warnings: sentences about what could be better.
+        shape: one sentence on the known shape that the object was found to have now, and how well that fits; empty
+            where the shape is as predicted.
     """
 
     name: str
@@ -107,6 +113,7 @@ class Reconstruction:
     mirror: MirrorPlane | None
     seconds: dict[str, float]
     warnings: tuple[str, ...]
+    shape: str = ""
 
 
 @dataclass(frozen=True)
@@ -151,8 +158,11 @@ def reconstruct(photo_path: Path, settings: Settings, runtime: Runtime, monitor:
             framed = frame(photo, mask, system.card.framing)
         with monitor.stage(Stage.ENCODE):
             code = system.encode(framed, runtime, monitor)
-    code = replace(code, provenance=_provenance(photo_path, photo, system.card, settings))
-    return _extract_and_bake(photo.name, code, system.field(code, runtime), settings, monitor)
+    with monitor.stage(Stage.SHAPE):
+        choice = choose_shape(code, settings.shape, lambda: system.field(code, runtime), monitor)
+    code = replace(choice.code, provenance=_provenance(photo_path, photo, system.card, settings))
+    made = _extract_and_bake(photo.name, code, field_of(system, code, runtime), settings, monitor)
+    return replace(made, shape=choice.report)
 
 
 def _extract_and_bake(name: str, code: Code, shape: Field, settings: Settings, monitor: Monitor) -> Reconstruction:
@@ -186,7 +196,7 @@ def reconstruct_again(name: str, code: Code, settings: Settings, runtime: Runtim
         SurfaceError: there is no surface.
         Cancelled: the monitor said so.
     """
-    return _extract_and_bake(name, code, get_system(code.system).field(code, runtime), settings, monitor)
+    return _extract_and_bake(name, code, field_of(get_system(code.system), code, runtime), settings, monitor)
 
 
 def preview_cutout(photo_path: Path, settings: CutoutSettings, runtime: Runtime, monitor: Monitor) -> NDArray[np.uint8]:
@@ -228,7 +238,7 @@ def extract_again(code: Code, settings: Settings, runtime: Runtime, monitor: Mon
         Cancelled: the monitor said so.
     """
     with monitor.stage(Stage.SURFACE):
-        shape = get_system(code.system).field(code, runtime)
+        shape = field_of(get_system(code.system), code, runtime)
         return extract_surface(shape, settings.surface, monitor, settings.mirror)
 
 
@@ -240,7 +250,7 @@ def bake_again(code: Code, mesh: UVMesh, settings: Settings, runtime: Runtime, m
         Cancelled: the monitor said so.
     """
     with monitor.stage(Stage.BAKE):
-        shape = get_system(code.system).field(code, runtime)
+        shape = field_of(get_system(code.system), code, runtime)
         return bake(code, shape, mesh, settings.bake, monitor, settings.mirror)
 
 
@@ -265,7 +275,7 @@ def project_photo(
         Cancelled: the monitor said so.
     """
     system = get_system(code.system)
-    field = system.field(code, runtime)
+    field = field_of(system, code, runtime)
     with monitor.stage(Stage.PHOTO):
         photo = load_photo(photo_path, monitor)
     with monitor.stage(Stage.CUTOUT):
@@ -318,7 +328,7 @@ def place_photo(
             _warn_of_disagreement(photos[-1], monitor)
         else:
             photos.append(photo)
-    field = get_system(code.system).field(code, runtime)
+    field = field_of(get_system(code.system), code, runtime)
     return _bake_photos(code.with_photos(tuple(photos)), field, mesh, settings, monitor)
 
 
@@ -329,7 +339,7 @@ def remove_photo(
     photos = tuple(photo for photo in code.photos if photo.sha256 != sha256)
     if len(photos) == len(code.photos):
         raise ModelError("The object has no such photo.", "Its other photos are listed in the sidebar.")
-    field = get_system(code.system).field(code, runtime)
+    field = field_of(get_system(code.system), code, runtime)
     return _bake_photos(code.with_photos(photos), field, mesh, settings, monitor)
 
 

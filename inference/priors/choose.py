@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which shape, if any, takes the prediction's place."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import numpy as np
+
+from ..camera import Camera
+from ..code import Code, Prior
+from ..fields import Field
+from ..monitor import Monitor
+from ..sentence import Sentence
+from .ball import Ball, fit_ball
+from .evidence import Evidence, evidence_of
+from .primitive import Fit, Numbers, Primitive
+from .view_frame import Array
+
+FIT = 0.95
+"""The object's largest coordinate in the object frame, as in ``systems.pebble``."""
+
+
+class ShapeChoice(StrEnum):
+    """What the artist says of the shape."""
+
+    AUTOMATIC = "automatic"
+    AS_PREDICTED = "as-predicted"
+    ROUND = "round"
+    BOX = "box"
+    BALL = "ball"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of shape.
+
+    Attributes:
+        name: as it is stored with a code.
+        choice: with which the artist asks for it.
+        label: as the artist reads it in a sentence.
+        fit: fits the shape to the evidence. The second argument says whether the artist asked for it: if not, the fit
+            gives up, returning None, as soon as something cheap speaks against it.
+        restore: makes the shape from its stored numbers.
+    """
+
+    name: str
+    choice: ShapeChoice
+    label: str
+    fit: Callable[[Evidence, bool], Fit | None]
+    restore: Callable[[Numbers], Primitive]
+
+
+KINDS = (Kind("ball", ShapeChoice.BALL, "a ball", fit_ball, Ball.from_numbers),)
+"""In the order in which they are tried."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen.
+
+    Attributes:
+        code: with the prior and its camera, or as it was.
+        kind: what the object was taken for; None where the shape stays as predicted.
+        fit: how well that fits, likewise.
+    """
+
+    code: Code
+    kind: Kind | None = None
+    fit: Fit | None = None
+
+    @property
+    def report(self) -> str:
+        """One sentence for the artist; empty where the shape is as predicted."""
+        if self.kind is None or self.fit is None:
+            return ""
+        return Sentence(
+            "The shape is {kind}: its outline agrees by {overlap:.0%}, its surface is {angle:.0f} degrees from the "
+            "network's.",
+            kind=Sentence(self.kind.label),
+            overlap=self.fit.overlap,
+            angle=self.fit.angle,
+        )
+
+
+def choose_shape(code: Code, choice: ShapeChoice, make_field: Callable[[], Field], monitor: Monitor) -> Choice:
+    """Find out whether a code's object is of a known shape.
+
+    Args:
+        code: as its system made it.
+        choice: what the artist says.
+        make_field: makes the code's field; only asked of systems that predict no depths.
+        monitor: told where the shape that was asked for does not fit; asked for cancellation.
+
+    Raises:
+        Cancelled: the monitor said so.
+    """
+    if choice is ShapeChoice.AS_PREDICTED:
+        return Choice(code)
+    evidence = evidence_of(code, make_field, monitor)
+    if evidence is None:
+        return Choice(code)
+    is_asked = choice is not ShapeChoice.AUTOMATIC
+    for kind in KINDS:
+        if is_asked and kind.choice is not choice:
+            continue
+        fit = kind.fit(evidence, is_asked)
+        if fit is not None and (fit.is_sure or (is_asked and fit.is_fair)):
+            return Choice(with_prior(code, kind.name, fit.primitive, evidence), kind, fit)
+        if is_asked:
+            _warn_of_misfit(kind, fit, monitor)
+    return Choice(code)
+
+
+def with_prior(code: Code, name: str, primitive: Primitive, evidence: Evidence) -> Code:
+    """The code with a shape, and with a camera under which the shape stands upright and fills the object frame."""
+    elevation = evidence.elevation if primitive.elevation is None else primitive.elevation
+    points = primitive.corners() if primitive.rest is None else np.concatenate([primitive.corners(), evidence.points()])
+    camera = fitted_camera(points, code.camera.focal, elevation)
+    return replace(code, camera=camera, prior=Prior(name, primitive.numbers(), code.camera))
+
+
+def fitted_camera(points: Array, focal: float, elevation: float) -> Camera:
+    """The camera at which points (n, 3) of the view frame just fit the object frame's cube.
+
+    Args:
+        points: view frame.
+        focal: half windows.
+        elevation: radians.
+    """
+    unit = Camera.looking_at_origin(elevation, focal, focal)
+    reach = float(np.abs(points @ unit.rotation.T).max())
+    return Camera.looking_at_origin(elevation, focal, focal * FIT / reach)
+
+
+def primitive_of(prior: Prior) -> Primitive:
+    """The shape that is stored with a code."""
+    kind = next(kind for kind in KINDS if kind.name == prior.kind)
+    return kind.restore(prior.numbers)
+
+
+def _warn_of_misfit(kind: Kind, fit: Fit | None, monitor: Monitor) -> None:
+    hint = "The shape stays as predicted."
+    if fit is None:
+        monitor.warn(Sentence("The photo does not show {kind}. {hint}", kind=Sentence(kind.label), hint=Sentence(hint)))
+        return
+    monitor.warn(
+        Sentence(
+            "The photo does not show {kind}: the outline would agree by {overlap:.0%} only, and the surface be "
+            "{angle:.0f} degrees from the network's. {hint}",
+            kind=Sentence(kind.label),
+            overlap=fit.overlap,
+            angle=fit.angle,
+            hint=Sentence(hint),
+        )
+    )
