@@ -21,7 +21,7 @@ from .jobs import Job, JobState
 from .options import QUALITIES
 from .preferences import user_settings
 from .scene.preview import end_previews
-from .scene.stored_code import has_code, load_code, load_mirror, load_settings
+from .scene.stored_code import has_code, load_code, load_mirror, load_settings, load_shape
 from .tasks import PreviewSurfaceTask
 
 SURFACE_NAMES = ("resolution", "target_faces", "iso_shift", "base_cut", "smoothing", "floater_share")
@@ -75,7 +75,7 @@ def adjusted_settings(target: bpy.types.Object, system: str, values: dict[str, A
     surface, bake = load_settings(target)
     surface = replace(surface, **{name: values[name] for name in SURFACE_NAMES if name in values})
     bake = replace(bake, **{name: values[name] for name in BAKE_NAMES if name in values})
-    return Settings(system=system, surface=surface, bake=bake, mirror=load_mirror(target))
+    return Settings(system=system, surface=surface, bake=bake, mirror=load_mirror(target), shape=load_shape(target))
 
 
 class LivePreview:

@@ -26,6 +26,7 @@ from .inference.cutout import CutoutMethod, CutoutSettings
 from .inference.errors import OutputError, ReconstructionError, SettingsError
 from .inference.monitor import Monitor
 from .inference.pipeline import Settings
+from .inference.priors.choose import ShapeChoice
 from .inference.surface import SurfaceSettings
 from .inference.symmetry import MirrorPlane
 from .inference.symmetry_search import MirrorChoice
@@ -60,6 +61,7 @@ __all__ = [
     "RemeshMethod",
     "RetopologyOptions",
     "Settings",
+    "ShapeChoice",
     "Side",
     "Summary",
     "SymmetryOptions",
@@ -90,6 +92,7 @@ def settings(
     target_faces: int | None = None,
     photo_strength: float = 1.0,
     symmetrise: bool = False,
+    shape: ShapeChoice = ShapeChoice.AUTOMATIC,
 ) -> Settings:
     """Settings from a quality preset and what should differ from it.
 
@@ -102,6 +105,7 @@ def settings(
         target_faces: about how many quads to keep; None keeps all.
         photo_strength: 0..1, how much of the photo is projected on the side that it shows.
         symmetrise: mirror the side that the photo sees better onto the other one, where a mirror plane fits.
+        shape: what is known of the object's shape: automatic, as predicted, round, a box or a ball.
 
     Raises:
         KeyError: there is no such quality.
@@ -113,6 +117,7 @@ def settings(
         surface=SurfaceSettings(resolution=resolution or preset.resolution, target_faces=target_faces),
         bake=BakeSettings(texture_size=texture_size or preset.texture_size, photo_strength=photo_strength),
         symmetrise=MirrorChoice() if symmetrise else None,
+        shape=shape,
     )
 
 

@@ -40,6 +40,7 @@ from .inference.monitor import Monitor
 from .inference.network import Precision
 from .inference.photo import readable
 from .inference.pipeline import RESOLUTION_RANGE, Settings
+from .inference.priors.choose import ShapeChoice
 from .inference.runtime import PROVIDERS, RuntimeSettings, core_count
 from .inference.surface import SurfaceSettings
 from .inference.symmetry_search import MirrorChoice
@@ -231,6 +232,12 @@ def create_parser() -> argparse.ArgumentParser:
         help="mirror the side that the photo sees better onto the other one, where a mirror plane fits",
     )
     parser.add_argument(
+        "--shape",
+        choices=list(ShapeChoice),
+        default=ShapeChoice.AUTOMATIC.value,
+        help="what is known of the object's shape (default: automatic)",
+    )
+    parser.add_argument(
         "--cutout",
         choices=[method.name.lower() for method in CutoutMethod],
         default="automatic",
@@ -295,6 +302,7 @@ def create_batch(options: argparse.Namespace) -> Batch:
             texture_size=options.texture_size or quality.texture_size, photo_strength=options.photo_strength
         ),
         symmetrise=MirrorChoice() if options.symmetrise else None,
+        shape=ShapeChoice(options.shape),
     )
     retopology, low_poly = _low_poly_options(options, settings.bake)
     return Batch(

@@ -10,6 +10,7 @@ from .adjustments import active_value, change_active
 from .engine import ENGINE
 from .inference.cutout import CutoutMethod
 from .inference.pipeline import RESOLUTION_RANGE
+from .inference.priors.choose import ShapeChoice
 from .inference.systems import get_system, system_ids
 from .models import MODELS, models_folder
 from .options import DEFAULT_QUALITY, QUALITIES, TEXTURE_SIZES
@@ -26,6 +27,13 @@ CUTOUT_ITEMS = (
     (CutoutMethod.NONE.name, "None", "The object fills the photo"),
 )
 EDITED_CUTOUT = ("EDITED", "Edited", "As corrected in the Image Editor; press Edit Cut-Out for it")
+SHAPE_ITEMS = (
+    (ShapeChoice.AUTOMATIC.name, "Automatic", "A ball, a box or a round thing where the photo clearly shows one"),
+    (ShapeChoice.AS_PREDICTED.name, "As Predicted", "As the network sees it, whatever the photo shows"),
+    (ShapeChoice.ROUND.name, "Round", "Round about an axis, as if turned on a lathe: a cup, a bottle, a hat"),
+    (ShapeChoice.BOX.name, "Box", "A box that stands upright, with rounded edges"),
+    (ShapeChoice.BALL.name, "Ball", "A ball"),
+)
 TEXTURE_ITEMS = tuple((str(size), f"{size} px", f"Maps of {size} by {size} pixels") for size in TEXTURE_SIZES)
 CUSTOM_QUALITY = ("CUSTOM", "Custom", "As set under Detail")
 QUALITY_ITEMS = tuple((key, quality.label, quality.description) for key, quality in QUALITIES.items())
@@ -53,6 +61,10 @@ TEXTURE_SIZE_TEXTS = {"name": "Texture Size", "description": "Pixels along each 
 MIRROR_ALL_TEXTS = {
     "name": "Mirror the Whole Photo",
     "description": "Of a symmetric object, show one side's photo on both, even where the photo shows the other side",
+}
+SHAPE_TEXTS = {
+    "name": "Shape",
+    "description": "What is known of the object's shape; the side that the photo does not show follows from it",
 }
 SYMMETRISE_TEXTS = {
     "name": "Symmetrise",
@@ -137,6 +149,7 @@ class ImageTo3DSettings(bpy.types.PropertyGroup):
     target_faces: IntProperty(**TARGET_FACES_TEXTS, default=0, min=0, soft_max=200_000)
     photo_strength: FloatProperty(**PHOTO_STRENGTH_TEXTS, default=1.0, min=0.0, max=1.0, subtype="FACTOR")
     symmetrise: BoolProperty(**SYMMETRISE_TEXTS, default=False)
+    shape: EnumProperty(**SHAPE_TEXTS, items=SHAPE_ITEMS)
     size: FloatProperty(**SIZE_TEXTS, default=1.0, min=0.001, soft_min=0.01, soft_max=100.0, subtype="DISTANCE")
     retopology: PointerProperty(
         name="Retopology", description="Low-poly mesh, and baking to it", type=ImageTo3DRetopology

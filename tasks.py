@@ -36,6 +36,7 @@ class Summary:
         vertices, faces, islands: counts; islands of the UV map.
         seconds: wall time by stage, in order.
         warnings: sentences about what could be better.
+        shape: one sentence on the known shape that the object was found to have; empty where it is as predicted.
     """
 
     object: str
@@ -46,6 +47,7 @@ class Summary:
     islands: int
     seconds: dict[str, float]
     warnings: tuple[str, ...]
+    shape: str = ""
 
 
 class ReconstructTask:
@@ -322,4 +324,5 @@ def summarise(result: Reconstruction, built: Built) -> Summary:
         islands=count_islands(result.surface.faces, result.uvs),
         seconds=dict(result.seconds),
         warnings=tuple(result.warnings),
+        shape=result.shape,
     )

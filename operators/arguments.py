@@ -9,6 +9,7 @@ from ..inference.bake import BakeSettings
 from ..inference.cutout import CutoutMethod, CutoutSettings
 from ..inference.errors import CutoutError
 from ..inference.pipeline import Settings
+from ..inference.priors.choose import ShapeChoice
 from ..inference.surface import SurfaceSettings
 from ..inference.symmetry_search import MirrorChoice
 from ..properties import EDITED_CUTOUT, ImageTo3DSettings
@@ -57,4 +58,5 @@ def scene_settings(settings: ImageTo3DSettings) -> Settings:
         surface=SurfaceSettings(resolution=settings.resolution, target_faces=settings.target_faces or None),
         bake=BakeSettings(texture_size=int(settings.texture_size), photo_strength=settings.photo_strength),
         symmetrise=MirrorChoice() if settings.symmetrise else None,
+        shape=ShapeChoice[settings.shape],
     )

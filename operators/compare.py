@@ -17,7 +17,7 @@ from ..properties import system_items
 from ..scene.camera import matched_camera
 from ..scene.compare import keep, line_up
 from ..scene.cutout_image import write_grey
-from ..scene.stored_code import has_code, load_code, load_mirror, load_settings
+from ..scene.stored_code import has_code, load_code, load_mirror, load_settings, load_shape
 from ..tasks import ReconstructAgainTask
 from ..translations import error_text, rpt_, tip_
 from .photo_file import photo_file
@@ -72,6 +72,7 @@ class IMAGE_TO_3D_OT_reconstruct_again(_ResultOperator, TaskOperator, bpy.types.
             mirror=mirror,
             # Another network sees the object in another frame.
             symmetrise=MirrorChoice() if mirror is not None and system != code.system else None,
+            shape=load_shape(target),
         )
         return ReconstructAgainTask(_photo_of(target), settings, max(target.dimensions), target.name, code.provenance)
 

@@ -10,6 +10,7 @@ from ..engine import ENGINE
 from ..inference.bake import BakeSettings
 from ..inference.errors import PhotoError
 from ..inference.pipeline import RESOLUTION_RANGE, Settings
+from ..inference.priors.choose import ShapeChoice
 from ..inference.sentence import Sentence
 from ..inference.surface import SurfaceSettings
 from ..inference.symmetry_search import MirrorChoice
@@ -23,6 +24,8 @@ from ..properties import (
     PHOTO_STRENGTH_TEXTS,
     QUALITY_ITEMS,
     RESOLUTION_TEXTS,
+    SHAPE_ITEMS,
+    SHAPE_TEXTS,
     SIZE_TEXTS,
     SYMMETRISE_TEXTS,
     SYSTEM_TEXTS,
@@ -46,6 +49,8 @@ class _ReconstructOperator(TaskOperator):
         ENGINE.summary = summary
         for warning in summary.warnings:
             self.report({"WARNING"}, rpt_(warning))
+        if summary.shape:
+            self.report({"INFO"}, rpt_(summary.shape))
         seconds = sum(summary.seconds.values())
         self.report(
             {"INFO"},
@@ -104,6 +109,7 @@ class IMAGE_TO_3D_OT_reconstruct(_ReconstructOperator, bpy.types.Operator):
         **PHOTO_STRENGTH_TEXTS, default=1.0, min=0.0, max=1.0, subtype="FACTOR", options={"SKIP_SAVE"}
     )
     symmetrise: BoolProperty(**SYMMETRISE_TEXTS, default=False, options={"SKIP_SAVE"})
+    shape: EnumProperty(**SHAPE_TEXTS, items=SHAPE_ITEMS, options={"SKIP_SAVE"})
     size: FloatProperty(**SIZE_TEXTS, default=1.0, min=0.001, subtype="DISTANCE", options={"SKIP_SAVE"})
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
@@ -139,13 +145,15 @@ class IMAGE_TO_3D_OT_reconstruct(_ReconstructOperator, bpy.types.Operator):
                 texture_size=self.texture_size or quality.texture_size, photo_strength=self.photo_strength
             ),
             symmetrise=MirrorChoice() if self.symmetrise else None,
+            shape=ShapeChoice[self.shape],
         )
         return ReconstructTask(Path(bpy.path.abspath(self.filepath)), settings, self.size)
 
     def _take_scene_settings(self, context: bpy.types.Context) -> None:
         """What the caller did not set comes from the sidebar."""
         settings = context.scene.image_to_3d
-        for name in ("system", "mask_path", "resolution", "target_faces", "photo_strength", "symmetrise", "size"):
+        names = ("system", "mask_path", "resolution", "target_faces", "photo_strength", "symmetrise", "shape", "size")
+        for name in names:
             if not self.properties.is_property_set(name):
                 setattr(self, name, getattr(settings, name))
         # An edited cut-out is that of the sidebar's photo, not of the file at hand.

@@ -84,12 +84,12 @@ class IMAGE_TO_3D_PT_detail(SidebarPanel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Resolution, texture size, target faces, photo strength, symmetry."""
+        """Resolution, texture size, target faces, photo strength, shape, symmetry."""
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
         settings = context.scene.image_to_3d
-        for name in ("resolution", "texture_size", "target_faces", "photo_strength", "symmetrise"):
+        for name in ("resolution", "texture_size", "target_faces", "photo_strength", "shape", "symmetrise"):
             layout.prop(settings, name)
 
 
@@ -151,8 +151,8 @@ def _draw_summary(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     column.label(text=summary.object, icon="OUTLINER_OB_MESH", translate=False)
     counts = Sentence("{faces:,} faces, {islands:,} UV islands", faces=summary.faces, islands=summary.islands)
     column.label(text=iface_(counts), translate=False)
-    for warning in summary.warnings:
-        for number, line in enumerate(wrap(warning, context)):
+    for sentence in (*([summary.shape] if summary.shape else []), *summary.warnings):
+        for number, line in enumerate(wrap(sentence, context)):
             column.label(text=line, icon="INFO" if number == 0 else "BLANK1")
     times = layout.column(align=True)
     for stage, seconds in [*summary.seconds.items(), ("Total", sum(summary.seconds.values()))]:

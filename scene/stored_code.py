@@ -15,6 +15,7 @@ from ..inference.bake import BakeSettings
 from ..inference.code import Code
 from ..inference.errors import ModelError, SettingsError
 from ..inference.pipeline import Settings
+from ..inference.priors.choose import ShapeChoice
 from ..inference.sentence import Sentence
 from ..inference.surface import SurfaceSettings
 from ..inference.symmetry import MirrorPlane
@@ -81,6 +82,8 @@ def store_settings(target: bpy.types.Object, settings: Settings) -> None:
     values = {"surface": asdict(settings.surface), "bake": asdict(settings.bake)}
     if settings.mirror is not None:
         values["mirror"] = asdict(settings.mirror)
+    if settings.shape is not ShapeChoice.AUTOMATIC:
+        values["shape"] = settings.shape.value
     target[SETTINGS_KEY] = json.dumps(values, sort_keys=True)
 
 
@@ -107,6 +110,17 @@ def load_mirror(target: bpy.types.Object) -> MirrorPlane | None:
             return None
         x, y = values["normal"]
         return MirrorPlane((float(x), float(y)), float(values["offset"]))
+
+
+def load_shape(target: bpy.types.Object) -> ShapeChoice:
+    """What the artist said of the object's shape when it was reconstructed; it counts when the network runs again.
+
+    Raises:
+        ModelError: what is stored is damaged.
+    """
+    with _refusing_damage(target):
+        values = json.loads(target.get(SETTINGS_KEY, "{}"))
+        return ShapeChoice(values.get("shape", ShapeChoice.AUTOMATIC.value))
 
 
 def has_mirror(target: bpy.types.Object) -> bool:

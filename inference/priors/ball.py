@@ -41,7 +41,7 @@ class Ball:
 
     centre: Array
     radius: float
-    elevation: float | None = None
+    up: Array | None = None
     detail: float = float("inf")
     rest: NDArray[np.float32] | None = None
 
@@ -63,12 +63,20 @@ class Ball:
         """See ``Primitive``; as a ball fits into the object frame's cube however it is turned, the six ends."""
         return self.centre + self.radius * np.concatenate([np.eye(3), -np.eye(3)])
 
-    def seen_counterparts(self, points: Array) -> Array:
-        """See ``Primitive``; mirrored at the plane through the centre that faces the camera."""
-        beyond = np.minimum(points[:, 2] - points.dtype.type(self.centre[2]), 0)
-        result = points.copy()
-        result[:, 2] -= 2 * beyond
-        return result
+    def seen_counterparts(self, points: Array, focal: float) -> Array:
+        """See ``Primitive``; along meridians about the line of sight, from the hidden pole to the one that is seen."""
+        to_camera = np.array([0, 0, focal]) - self.centre
+        away = float(np.linalg.norm(to_camera))
+        pole = to_camera / away
+        local = points - self.centre
+        length = np.maximum(np.linalg.norm(local, axis=1), 1e-9)
+        polar = np.arccos(np.clip(local @ pole / length, -1, 1))
+        outline = np.arccos(min(self.radius / away, 1.0))
+        moved = np.where(polar > outline, outline * (np.pi - polar) / (np.pi - outline), polar)
+        sideways = local - (local @ pole)[:, None] * pole
+        sideways /= np.maximum(np.linalg.norm(sideways, axis=1, keepdims=True), 1e-9)
+        turned = length[:, None] * (np.cos(moved)[:, None] * pole + np.sin(moved)[:, None] * sideways)
+        return (self.centre + turned).astype(points.dtype)
 
     def look(self, focal: float, size: int) -> Look:
         """What the camera sees of it, pixel by pixel."""

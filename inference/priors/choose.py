@@ -13,6 +13,7 @@ from ..fields import Field
 from ..monitor import Monitor
 from ..sentence import Sentence
 from .ball import Ball, fit_ball
+from .box import Box, fit_box
 from .evidence import Evidence, evidence_of
 from .primitive import Fit, Numbers, Primitive
 from .view_frame import Array
@@ -38,7 +39,7 @@ class Kind:
     Attributes:
         name: as it is stored with a code.
         choice: with which the artist asks for it.
-        label: as the artist reads it in a sentence.
+        label: as the artist reads it in the choice.
         fit: fits the shape to the evidence. The second argument says whether the artist asked for it: if not, the fit
             gives up, returning None, as soon as something cheap speaks against it.
         restore: makes the shape from its stored numbers.
@@ -51,7 +52,10 @@ class Kind:
     restore: Callable[[Numbers], Primitive]
 
 
-KINDS = (Kind("ball", ShapeChoice.BALL, "a ball", fit_ball, Ball.from_numbers),)
+KINDS = (
+    Kind("box", ShapeChoice.BOX, "Box", fit_box, Box.from_numbers),
+    Kind("ball", ShapeChoice.BALL, "Ball", fit_ball, Ball.from_numbers),
+)
 """In the order in which they are tried."""
 
 
@@ -75,8 +79,8 @@ class Choice:
         if self.kind is None or self.fit is None:
             return ""
         return Sentence(
-            "The shape is {kind}: its outline agrees by {overlap:.0%}, its surface is {angle:.0f} degrees from the "
-            "network's.",
+            "Shape: {kind}. Its outline agrees by {overlap:.0%}; its visible side is turned by {angle:.0f} degrees "
+            "from the network's on average.",
             kind=Sentence(self.kind.label),
             overlap=self.fit.overlap,
             angle=self.fit.angle,
@@ -114,23 +118,28 @@ def choose_shape(code: Code, choice: ShapeChoice, make_field: Callable[[], Field
 
 def with_prior(code: Code, name: str, primitive: Primitive, evidence: Evidence) -> Code:
     """The code with a shape, and with a camera under which the shape stands upright and fills the object frame."""
-    elevation = evidence.elevation if primitive.elevation is None else primitive.elevation
+    up = evidence.up if primitive.up is None else primitive.up
     points = primitive.corners() if primitive.rest is None else np.concatenate([primitive.corners(), evidence.points()])
-    camera = fitted_camera(points, code.camera.focal, elevation)
+    camera = fitted_camera(points, code.camera.focal, up)
     return replace(code, camera=camera, prior=Prior(name, primitive.numbers(), code.camera))
 
 
-def fitted_camera(points: Array, focal: float, elevation: float) -> Camera:
-    """The camera at which points (n, 3) of the view frame just fit the object frame's cube.
+def fitted_camera(points: Array, focal: float, up: Array) -> Camera:
+    """The camera in front of the object, looking at the origin, at which points just fit the object frame's cube.
 
     Args:
-        points: view frame.
+        points: (n, 3), view frame.
         focal: half windows.
-        elevation: radians.
+        up: (3,) unit vector, the direction in the view frame that becomes the object frame's Z.
     """
-    unit = Camera.looking_at_origin(elevation, focal, focal)
-    reach = float(np.abs(points @ unit.rotation.T).max())
-    return Camera.looking_at_origin(elevation, focal, focal * FIT / reach)
+    backward = np.array([0.0, 0.0, 1.0])
+    front = backward - up[2] * up
+    if np.linalg.norm(front) < 1e-3:  # seen from right above, the bottom of the photo is the front
+        front = np.array([0.0, -1.0, 0.0])
+    front /= np.linalg.norm(front)
+    rotation = np.stack([np.cross(up, front), -front, up])
+    distance = focal * FIT / float(np.abs(points @ rotation.T).max())
+    return Camera(rotation[:, 2] * distance, rotation, focal)
 
 
 def primitive_of(prior: Prior) -> Primitive:
@@ -140,17 +149,16 @@ def primitive_of(prior: Prior) -> Primitive:
 
 
 def _warn_of_misfit(kind: Kind, fit: Fit | None, monitor: Monitor) -> None:
-    hint = "The shape stays as predicted."
+    label = Sentence(kind.label)
     if fit is None:
-        monitor.warn(Sentence("The photo does not show {kind}. {hint}", kind=Sentence(kind.label), hint=Sentence(hint)))
+        monitor.warn(Sentence("Shape: {kind} does not fit this photo. The shape is as predicted.", kind=label))
         return
     monitor.warn(
         Sentence(
-            "The photo does not show {kind}: the outline would agree by {overlap:.0%} only, and the surface be "
-            "{angle:.0f} degrees from the network's. {hint}",
-            kind=Sentence(kind.label),
+            "Shape: {kind} does not fit this photo: its outline would agree by {overlap:.0%}, and its visible side be "
+            "turned by {angle:.0f} degrees from the network's. The shape is as predicted.",
+            kind=label,
             overlap=fit.overlap,
             angle=fit.angle,
-            hint=Sentence(hint),
         )
     )

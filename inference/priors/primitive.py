@@ -18,15 +18,15 @@ class Primitive(Protocol):
     """A shape in the view frame of the camera it was fitted for.
 
     Attributes:
-        elevation: radians above the horizon from which the camera looks where the shape stands upright; None where the
-            shape says nothing of it and the predicted elevation stays.
+        up: (3,) unit vector, the direction in the view frame that is up where the shape stands upright; None where the
+            shape says nothing of it and what was predicted stays.
         detail: smallest thickness of a wall or gap, half windows; infinity where the shape has none.
         rest: (384, 384) float32, half windows: where it is positive the photo shows parts that the shape does not
             explain, and the predicted field is kept; None where the shape explains all. Signed distances, at least
             near 0. Row 0 is at the top of the window.
     """
 
-    elevation: float | None
+    up: Array | None
     detail: float
     rest: NDArray[np.float32] | None
 
@@ -45,7 +45,7 @@ class Primitive(Protocol):
         """All that is needed to make the shape again; float32 where a distance or an angle is meant."""
         ...
 
-    def seen_counterparts(self, points: Array) -> Array:
+    def seen_counterparts(self, points: Array, focal: float) -> Array:
         """(n, 3) points near the surface -> (n, 3) the points of the side towards the camera that correspond to them.
 
         They correspond by the shape's symmetry: mirrored from a box's hidden face to the one opposite, turned about an

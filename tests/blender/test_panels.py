@@ -125,6 +125,7 @@ def test_the_detail_panel_is_folded_and_has_the_numbers():
         "texture_size",
         "target_faces",
         "photo_strength",
+        "shape",
         "symmetrise",
     ]
 

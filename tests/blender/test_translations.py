@@ -117,6 +117,8 @@ MAIN_MODULES = (
     "inference/bake.py",
     "inference/lattice.py",
     "inference/pipeline.py",
+    "inference/priors/choose.py",
+    "inference/priors/prior_field.py",
     "inference/code.py",
     "inference/surface.py",
     "inference/symmetry.py",
