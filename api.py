@@ -39,6 +39,7 @@ from .scene.low_material import MapOptions
 from .scene.mesh_check import MeshCheck
 from .scene.photos import listed_photos
 from .scene.placement import Placement
+from .scene.places import AT_CURSOR, Place
 from .scene.remesh import RemeshMethod
 from .scene.retopology import Prepared, high_of, prepare
 from .scene.stored_code import elevation_of, load_code
@@ -55,6 +56,7 @@ __all__ = [
     "MapOptions",
     "MeshCheck",
     "MirrorPlane",
+    "Place",
     "Placement",
     "Prepared",
     "ReconstructionError",
@@ -126,14 +128,17 @@ def reconstruct(
     with_settings: Settings | None = None,
     *,
     size: float = 1.0,
+    place: Place = AT_CURSOR,
     context: bpy.types.Context | None = None,
 ) -> Summary:
-    """Make a textured object from a photo, at the 3D cursor of the present scene.
+    """Make a textured object from a photo. The view of no viewport is touched.
 
     Args:
         photo: path of the file; of a sheet of views (``join_views``) for a system that needs several.
         with_settings: see ``settings``; Standard quality by default.
         size: length of the longest side, Blender units.
+        place: where it stands; exactly at the 3D cursor by default. ``Place(keeps_clear=True)`` goes to the right past
+            what stands there.
         context: ``bpy.context`` by default.
 
     Returns:
@@ -142,7 +147,7 @@ def reconstruct(
     Raises:
         ReconstructionError: with ``message`` and ``hint``; nothing was made.
     """
-    task = ReconstructTask(Path(photo), with_settings or settings(), size)
+    task = ReconstructTask(Path(photo), with_settings or settings(), size, place)
     ENGINE.run(task, context or bpy.context)
     if task.summary is None:
         raise RuntimeError("the task ended without a summary")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import bpy
-from bpy.props import EnumProperty, FloatProperty, IntProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
 from .inference.network import Precision
 from .inference.runtime import RuntimeSettings
@@ -39,12 +39,14 @@ class UserSettings:
         idle_seconds: after this time without a job the worker frees its memory.
         mirror: address of a mirror of the Hugging Face hub; empty for the hub itself.
         token: access token for the hub; empty for none.
+        reveals: whether the viewport turns to a new result and shows its texture.
     """
 
     runtime: RuntimeSettings = field(default_factory=RuntimeSettings)
     idle_seconds: float = 600.0
     mirror: str = ""
     token: str = field(default="", repr=False)
+    reveals: bool = True
 
 
 _session_token = ""
@@ -93,6 +95,11 @@ class ImageTo3DPreferences(bpy.types.AddonPreferences):
         soft_max=120.0,
         precision=1,
     )
+    reveals: BoolProperty(
+        name="Show Results",
+        description="Turn the viewport to a new result and show its texture; otherwise the viewport stays as it is",
+        default=True,
+    )
     models_folder: StringProperty(
         name="Models Folder",
         description="Where downloaded models are kept; empty for a folder of the extension's own, which Blender "
@@ -125,6 +132,7 @@ class ImageTo3DPreferences(bpy.types.AddonPreferences):
         layout.prop(self, "threads")
         layout.prop(self, "precision")
         layout.prop(self, "idle_minutes")
+        layout.prop(self, "reveals")
         draw_models(layout, context, self)
         for label, icon in runtime_status():
             layout.label(text=label, icon=icon)
@@ -150,7 +158,13 @@ def user_settings(context: bpy.types.Context) -> UserSettings:
     preferences = addon.preferences
     folder = Path(bpy.path.abspath(preferences.models_folder)) if preferences.models_folder else default_models_folder()
     runtime = RuntimeSettings(preferences.device, preferences.threads, folder, Precision(preferences.precision))
-    return UserSettings(runtime, preferences.idle_minutes * 60, preferences.mirror.strip(), preferences.token)
+    return UserSettings(
+        runtime,
+        preferences.idle_minutes * 60,
+        preferences.mirror.strip(),
+        preferences.token,
+        preferences.reveals,
+    )
 
 
 def default_models_folder() -> Path:

@@ -13,6 +13,7 @@ MODULES = (
     "operators",
     "panels",
     "adjustments",
+    "reveal",
     "translations",
     "engine",
     "models",

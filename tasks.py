@@ -23,6 +23,7 @@ from .scene.build import Built, build, rebuild
 from .scene.cutout_image import create_cutout_image
 from .scene.mesh import count_islands
 from .scene.photos import mesh_in_object_frame, read_camera, update_photos
+from .scene.places import AT_CURSOR, Place
 from .scene.preview import end_previews, show_preview
 from .scene.stored_code import load_code, load_mirror, load_settings
 
@@ -51,16 +52,17 @@ class Summary:
 
 
 class ReconstructTask:
-    """From a photo to an object in the scene.
+    """From a photo to an object in the scene, at the 3D cursor unless another place is asked for.
 
     Attributes:
         summary: after ``finish``, what was made.
     """
 
-    def __init__(self, photo_path: Path, settings: Settings, size: float) -> None:
+    def __init__(self, photo_path: Path, settings: Settings, size: float, place: Place = AT_CURSOR) -> None:
         self.photo_path = photo_path
         self.settings = settings
         self.size = size
+        self.place = place
         self.summary: Summary | None = None
 
     def begin(self, host: Host) -> Job[Reconstruction]:
@@ -69,7 +71,7 @@ class ReconstructTask:
 
     def finish(self, context: bpy.types.Context, result: Reconstruction) -> None:
         """Build the object."""
-        built = build(context, result, self.photo_path, self.settings, self.size)
+        built = build(context, result, self.photo_path, self.settings, self.size, self.place)
         self.summary = summarise(result, built)
 
 

@@ -93,6 +93,10 @@ class IMAGE_TO_3D_OT_reconstruct_again(_ResultOperator, TaskOperator, bpy.types.
             rpt_(Sentence("Reconstructed '{name}': now {count} results of this photo", name=name, count=len(results))),
         )
 
+    def new_result(self, task: ReconstructAgainTask) -> str:
+        """The object, where it stands in line."""
+        return task.summary.object
+
 
 class IMAGE_TO_3D_OT_line_up(_ResultOperator, bpy.types.Operator):
     """Stand all results of this object's photo side by side"""

@@ -4,7 +4,7 @@
 from pathlib import Path
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, FloatVectorProperty, IntProperty, StringProperty
 
 from ..engine import ENGINE
 from ..inference.bake import BakeSettings
@@ -33,9 +33,11 @@ from ..properties import (
     TEXTURE_SIZE_TEXTS,
     system_items,
 )
+from ..scene.places import Place
 from ..tasks import ReconstructTask
 from ..translations import rpt_, tip_
 from .arguments import cutout_settings, scene_settings
+from .drop import drop_point
 from .photo_file import photo_file
 from .task_operator import TaskOperator
 
@@ -63,6 +65,10 @@ class _ReconstructOperator(TaskOperator):
                 )
             ),
         )
+
+    def new_result(self, task: ReconstructTask) -> str:
+        """The object."""
+        return task.summary.object
 
 
 class IMAGE_TO_3D_OT_reconstruct(_ReconstructOperator, bpy.types.Operator):
@@ -111,6 +117,19 @@ class IMAGE_TO_3D_OT_reconstruct(_ReconstructOperator, bpy.types.Operator):
     symmetrise: BoolProperty(**SYMMETRISE_TEXTS, default=False, options={"SKIP_SAVE"})
     shape: EnumProperty(**SHAPE_TEXTS, items=SHAPE_ITEMS, options={"SKIP_SAVE"})
     size: FloatProperty(**SIZE_TEXTS, default=1.0, min=0.001, subtype="DISTANCE", options={"SKIP_SAVE"})
+    location: FloatVectorProperty(
+        name="Location",
+        description="Where the object stands; not given, at the 3D cursor",
+        size=3,
+        subtype="TRANSLATION",
+        options={"SKIP_SAVE"},
+    )
+    keep_clear: BoolProperty(
+        name="Keep Clear",
+        description="Stand beside what is there already, never inside it",
+        default=False,
+        options={"SKIP_SAVE"},
+    )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """A dropped file starts at once, with the sidebar's settings; without a file, the file browser opens."""
@@ -119,12 +138,17 @@ class IMAGE_TO_3D_OT_reconstruct(_ReconstructOperator, bpy.types.Operator):
             context.window_manager.fileselect_add(self)
             return {"RUNNING_MODAL"}
         self._take_scene_settings(context)
+        if not self.properties.is_property_set("keep_clear"):
+            self.keep_clear = True
+            dropped = drop_point(context, event)
+            if dropped is not None and not self.properties.is_property_set("location"):
+                self.location = dropped
         return super().invoke(context, event)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Block; but after the file browser, start anew with the chosen file so that the window lives on."""
         if self._is_browsing:
-            bpy.ops.image_to_3d.reconstruct("INVOKE_DEFAULT", filepath=self.filepath)
+            bpy.ops.image_to_3d.reconstruct("INVOKE_DEFAULT", filepath=self.filepath, keep_clear=True)
             # Not FINISHED: that would be an undo step of its own in which nothing has happened.
             return {"CANCELLED"}
         return super().execute(context)
@@ -147,7 +171,9 @@ class IMAGE_TO_3D_OT_reconstruct(_ReconstructOperator, bpy.types.Operator):
             symmetrise=MirrorChoice() if self.symmetrise else None,
             shape=ShapeChoice[self.shape],
         )
-        return ReconstructTask(Path(bpy.path.abspath(self.filepath)), settings, self.size)
+        point = tuple(self.location) if self.properties.is_property_set("location") else None
+        place = Place(point, self.keep_clear)
+        return ReconstructTask(Path(bpy.path.abspath(self.filepath)), settings, self.size, place)
 
     def _take_scene_settings(self, context: bpy.types.Context) -> None:
         """What the caller did not set comes from the sidebar."""
@@ -191,7 +217,8 @@ class IMAGE_TO_3D_OT_reconstruct_photo(_ReconstructOperator, bpy.types.Operator)
     def create_task(self, context: bpy.types.Context) -> ReconstructTask:
         """By the sidebar's settings."""
         settings = context.scene.image_to_3d
-        return ReconstructTask(photo_file(settings.photo), scene_settings(settings), settings.size)
+        place = Place(keeps_clear=True)
+        return ReconstructTask(photo_file(settings.photo), scene_settings(settings), settings.size, place)
 
 
 class IMAGE_TO_3D_FH_photo(bpy.types.FileHandler):

@@ -11,6 +11,7 @@ from ..inference.errors import Cancelled, ReconstructionError
 from ..inference.sentence import Sentence
 from ..jobs import JobState
 from ..preferences import user_settings
+from ..reveal import area_identifier, reveal
 from ..translations import error_text, iface_, rpt_, tip_
 
 TICK_SECONDS = 0.05
@@ -71,6 +72,7 @@ class TaskOperator:
 
     _task: Task[Any]
     _display: ModalDisplay
+    _area = 0
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
@@ -87,6 +89,10 @@ class TaskOperator:
     def report_done(self, context: bpy.types.Context, task: Task[Any]) -> None:
         """Tell what was made."""
         raise NotImplementedError
+
+    def new_result(self, _task: Task[Any]) -> str:
+        """The name of a new object that the viewport shall show, or nothing."""
+        return ""
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Block until the task is done."""
@@ -108,6 +114,7 @@ class TaskOperator:
         except ReconstructionError as error:
             ENGINE.failure = error
             return self._leave(error)
+        self._area = area_identifier(context)
         self._display = ModalDisplay(context)
         ENGINE.on_end = self._display.remove
         context.window_manager.modal_handler_add(self)
@@ -134,6 +141,9 @@ class TaskOperator:
             ENGINE.shutdown()
             raise
         self.report_done(context, self._task)
+        name = self.new_result(self._task)
+        if name:
+            reveal(context, name, self._area)
         return {"FINISHED"}
 
     def _leave(self, ending: ReconstructionError | Cancelled) -> set[str]:

@@ -14,6 +14,7 @@ from .images import create_photo
 from .material import create_material
 from .mesh import create_mesh
 from .placement import Placement
+from .places import AT_CURSOR, Place, find_place
 from .provenance import store_provenance
 from .selection import leave_edit_mode, make_active
 from .stored_code import load_code, store_code, store_settings
@@ -38,9 +39,14 @@ class Built:
 
 
 def build(
-    context: bpy.types.Context, reconstruction: Reconstruction, photo_path: Path, settings: Settings, size: float
+    context: bpy.types.Context,
+    reconstruction: Reconstruction,
+    photo_path: Path,
+    settings: Settings,
+    size: float,
+    place: Place = AT_CURSOR,
 ) -> Built:
-    """Put a reconstruction into the scene, standing at the 3D cursor and facing -Y.
+    """Put a reconstruction into the scene, facing -Y.
 
     The object becomes the selected and active one, unless the artist is editing another. A scene without a camera gets
     the matched one as its camera; a scene that has one keeps it.
@@ -51,6 +57,7 @@ def build(
         photo_path: the photo, packed as the camera's background.
         settings: what the engine was asked for, kept with the object.
         size: longest side, Blender units.
+        place: where it is to stand.
 
     Raises:
         PhotoError: the photo cannot be read any more. Nothing has been made.
@@ -63,7 +70,7 @@ def build(
         mesh.materials.append(create_material(name, reconstruction.maps))
         made = bpy.data.objects.new(name, mesh)
         # The cursor's rotation is left alone on purpose: the object stands on the ground and faces -Y.
-        made.location = scene.cursor.location
+        made.location = find_place(context, vertices.min(axis=0), vertices.max(axis=0), place)
         store_code(made, reconstruction.code.to_bytes(), placement)
         store_settings(made, replace(settings, mirror=reconstruction.mirror))
         store_provenance(made, reconstruction.code.provenance)

@@ -30,6 +30,8 @@ def create_material(name: str, maps: Maps) -> bpy.types.Material:
     _connect(tree, shader, "Base Color", maps.base_color, name, row=0)
     _connect(tree, shader, "Metallic", maps.metallic, name, row=1)
     _connect(tree, shader, "Roughness", maps.roughness, name, row=2)
+    # Solid shading shows the active node's image.
+    tree.nodes.active = next(node for node in tree.nodes if node.label == "Base Color")
     return material
 
 

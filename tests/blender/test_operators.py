@@ -208,6 +208,7 @@ def window(monkeypatch):
         view_layer=context.view_layer,
         mode="OBJECT",
         space_data=None,
+        area=None,
     )
 
 

@@ -34,13 +34,13 @@ def package(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def blender(package, photo):
-    """The running Blender, with the photo chosen in the sidebar."""
+    """The running Blender with its own start-up scene, and the photo chosen in the sidebar."""
     try:
         root = real_blender.real_blender_root()
     except real_blender.NotPossibleHere as reason:
         pytest.skip(f"no real Blender on this machine: {reason}")
     with real_blender.window(root, package, [photo]) as window:
-        window.ask({"photo": photo.name, "remove": ["Cube"]})
+        window.ask({"photo": photo.name})
         window.settle()
         yield window
 
