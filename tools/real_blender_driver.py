@@ -15,7 +15,7 @@ from typing import Any
 
 import bpy
 import numpy as np
-from mathutils import Euler
+from mathutils import Euler, Vector
 
 FOLDER = Path(__file__).resolve().parent
 MODULE = "bl_ext.user_default.image_to_3d"
@@ -115,6 +115,8 @@ class Driver:
             "sidebar": sidebar_geometry("VIEW_3D"),
             "image_sidebar": sidebar_geometry("IMAGE_EDITOR"),
             "image_corners": image_corners(),
+            "viewport": viewport_geometry(),
+            "view": describe_view(),
             "copied": self.copied,
             "copies": self.copies,
             "open_panels": sorted(self.open_panels),
@@ -136,6 +138,7 @@ class Driver:
             "active": active.name if active else "",
             "mode": active.mode if active else "OBJECT",
             "meshes": {item.name: describe(item) for item in bpy.data.objects if item.type == "MESH"},
+            "boxes": {item.name: world_box(item) for item in bpy.data.objects if item.type == "MESH"},
             "images": self.images,
             "adjusted": adjusted_values(),
         }
@@ -178,6 +181,35 @@ def image_corners() -> list[int]:
     region = region_of(area, "WINDOW")
     corners = [region.view2d.view_to_region(*corner, clip=False) for corner in ((0, 0), (1, 1))]
     return [value for x, y in corners for value in (region.x + x, region.y + y)]
+
+
+def viewport_geometry() -> dict[str, int]:
+    """Place and size of the 3D viewport's main region in the window, y counting up from its bottom; empty without."""
+    area = largest("VIEW_3D")
+    region = region_of(area, "WINDOW") if area is not None else None
+    return {name: getattr(region, name) for name in ("x", "y", "width", "height")} if region is not None else {}
+
+
+def describe_view() -> dict[str, Any]:
+    """From where the 3D viewport looks, and how it shades; empty without one."""
+    area = largest("VIEW_3D")
+    if area is None:
+        return {}
+    space = area.spaces.active
+    view = space.region_3d
+    return {
+        "location": list(view.view_location),
+        "rotation": list(view.view_rotation),
+        "distance": view.view_distance,
+        "perspective": view.view_perspective,
+        "shading": [space.shading.type, space.shading.color_type],
+    }
+
+
+def world_box(item: bpy.types.Object) -> list[list[float]]:
+    """The lower and the upper corner of an object's box, in metres."""
+    corners = np.array([item.matrix_world @ Vector(corner) for corner in item.bound_box])
+    return [corners.min(axis=0).tolist(), corners.max(axis=0).tolist()]
 
 
 def describe(item: bpy.types.Object) -> dict[str, Any]:
@@ -239,10 +271,19 @@ def obey(request: dict[str, Any], driver: Driver) -> None:
         driver.open_panels.clear()
         area = largest({"sidebar": "VIEW_3D", "image_sidebar": "IMAGE_EDITOR"}[request["redraw"]])
         region_of(area, "UI").tag_redraw()
+    if "drop" in request:
+        drop(request["drop"])
     if request.get("measure_images"):
         driver.images = {image.name: describe_image(image) for image in bpy.data.images}
     set_up_scene(request)
     set_up_view(request)
+
+
+def drop(name: str) -> None:
+    """What Blender calls when a file falls on the 3D viewport where the mouse is: the handler's import operator."""
+    area = largest("VIEW_3D")
+    with bpy.context.temp_override(window=windows()[0], area=area, region=region_of(area, "WINDOW")):
+        bpy.ops.image_to_3d.reconstruct("INVOKE_DEFAULT", filepath=str(FOLDER / name))
 
 
 def set_up_scene(request: dict[str, Any]) -> None:
@@ -262,6 +303,8 @@ def set_up_scene(request: dict[str, Any]) -> None:
 def set_up_view(request: dict[str, Any]) -> None:
     """How Blender looks."""
     view = bpy.context.preferences.view
+    for name, value in request.get("preferences", {}).items():
+        setattr(bpy.context.preferences.addons[MODULE].preferences, name, value)
     for name in ("ui_scale", "language"):
         if name in request:
             setattr(view, name, request[name])
