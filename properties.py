@@ -16,6 +16,7 @@ from .models import MODELS, models_folder
 from .options import DEFAULT_QUALITY, QUALITIES, TEXTURE_SIZES
 from .retopology_properties import ImageTo3DRetopology
 from .scene.camera import camera_in_use, photo_fade, set_photo_fade
+from .scene.family import sculpture_of
 
 DEFAULT = QUALITIES[DEFAULT_QUALITY]
 
@@ -39,8 +40,8 @@ CUSTOM_QUALITY = ("CUSTOM", "Custom", "As set under Detail")
 QUALITY_ITEMS = tuple((key, quality.label, quality.description) for key, quality in QUALITIES.items())
 
 SYSTEM_TEXTS = {
-    "name": "System",
-    "description": "The network that reconstructs; they differ in quality, speed and licence",
+    "name": "Network",
+    "description": "Which network reads the photo; they differ in quality, speed and what results may be used for",
 }
 SIZE_TEXTS = {"name": "Size", "description": "Length of the object's longest side"}
 CUTOUT_TEXTS = {"name": "Cut-Out", "description": "How the object is separated from its background"}
@@ -55,9 +56,9 @@ TARGET_FACES_TEXTS = {
 }
 RESOLUTION_TEXTS = {
     "name": "Resolution",
-    "description": "Cells along the longest side in which the surface is looked for; finer shows more and takes longer",
+    "description": "How fine the surface is: steps along the longest side; more show more and take longer",
 }
-TEXTURE_SIZE_TEXTS = {"name": "Texture Size", "description": "Pixels along each side of the maps"}
+TEXTURE_SIZE_TEXTS = {"name": "Texture Size", "description": "Pixels along each side of the textures"}
 MIRROR_ALL_TEXTS = {
     "name": "Mirror the Whole Photo",
     "description": "Of a symmetric object, show one side's photo on both, even where the photo shows the other side",
@@ -71,14 +72,14 @@ SYMMETRISE_TEXTS = {
     "description": "Mirror the side that the photo sees better onto the other one, where a mirror plane fits",
 }
 ISO_TEXTS = {
-    "name": "Iso Level",
-    "description": "At which level of the network's field the surface lies: lower is fuller, higher is thinner",
+    "name": "Slimness",
+    "description": "Higher makes the object thinner all over, lower makes it fuller",
 }
 BASE_CUT_TEXTS = {"name": "Base Cut", "description": "Share of the height that is cut off flat at the base"}
 SMOOTHING_TEXTS = {"name": "Smoothing", "description": "How often ripples are evened out; the volume stays"}
 FLOATER_TEXTS = {
-    "name": "Floaters",
-    "description": "Separate parts with a smaller share of the whole surface are dropped",
+    "name": "Drop Loose Parts",
+    "description": "Separate parts with less than this share of the whole surface are left out",
 }
 
 
@@ -98,7 +99,9 @@ def _selectable_systems(_self: bpy.types.PropertyGroup, _context: bpy.types.Cont
     for number, state in enumerate(MODELS.states(models_folder(bpy.context))):
         card = state.card
         if card.views == 1:
-            about = card.description if state.is_ready else f"{card.description}. Not installed"
+            about = f"{card.description}. Good for {card.good_for}"
+            if not state.is_ready:
+                about += ". Not installed"
             _shown_systems.append((card.id, card.name, about, "CHECKMARK" if state.is_ready else "IMPORT", number))
     return _shown_systems
 
@@ -213,12 +216,12 @@ class ImageTo3DAdjustment(bpy.types.PropertyGroup):
 
 
 def _get_fade(_self: bpy.types.PropertyGroup) -> float:
-    camera = camera_in_use(bpy.context.object, bpy.context.scene)
+    camera = camera_in_use(sculpture_of(bpy.context.object), bpy.context.scene)
     return photo_fade(camera) if camera is not None else 0.0
 
 
 def _set_fade(_self: bpy.types.PropertyGroup, value: float) -> None:
-    camera = camera_in_use(bpy.context.object, bpy.context.scene)
+    camera = camera_in_use(sculpture_of(bpy.context.object), bpy.context.scene)
     if camera is not None:
         set_photo_fade(camera, value)
 

@@ -24,13 +24,16 @@ METHOD_TEXTS = {"name": "Method", "description": "How the low-poly mesh is made"
 FACES_TEXTS = {"name": "Faces", "description": "About how many faces the low-poly mesh gets"}
 SYMMETRY_TEXTS = {
     "name": "Symmetry",
-    "description": "Mirror where the shape is symmetric within the tolerance, about any upright plane",
+    "description": "Make both halves alike where the object is symmetric, about any upright plane",
 }
 TOLERANCE_TEXTS = {
-    "name": "Tolerance",
-    "description": "How far the mirrored surface may lie from the surface, as a share of the object's longest side",
+    "name": "Allowed Difference",
+    "description": "By how much both halves may differ and still count as symmetric, as a share of the longest side",
 }
-SHARP_TEXTS = {"name": "Keep Sharp Edges", "description": "Let edge loops follow sharp edges, at the cost of poles"}
+SHARP_TEXTS = {
+    "name": "Keep Sharp Edges",
+    "description": "Let edge loops follow sharp edges; the mesh becomes less regular",
+}
 LEVELS_TEXTS = {
     "name": "Levels of Detail",
     "description": "Further meshes with ever fewer faces and the same UVs, so that one bake serves all",
@@ -44,12 +47,12 @@ OCCLUSION_TEXTS = {
 }
 SAMPLES_TEXTS = {"name": "Samples", "description": "Rays per texel of ambient occlusion; more give less grain"}
 CAGE_TEXTS = {
-    "name": "Cage",
-    "description": "Distance outside the low-poly from which rays are cast at the high-poly; 0 measures it",
+    "name": "Search Distance",
+    "description": "How far outside the mesh the bake begins to look for the sculpture (the cage); 0 measures it",
 }
 MARGIN_TEXTS = {
     "name": "Margin",
-    "description": "How far maps are spread beyond the UV islands, in pixels of a 1024 map; grows with the size",
+    "description": "How far colours run over the edges of UV islands, so that no seams show; pixels of a 1024 texture",
 }
 GREEN_TEXTS = {"name": "Green Channel", "description": "The normal map's convention"}
 BITS_TEXTS = {"name": "Depth", "description": "Bits per channel of the normal map"}

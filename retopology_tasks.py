@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Automatic retopology and baking to a low-poly mesh: what they ask the workers for, and what it becomes in Blender."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Protocol
@@ -19,12 +20,13 @@ from .jobs import CompositeJob, Host, Job, JobChain, JobLadder
 from .scene.background_tasks import BakeDetail, Remesh, Unwrap
 from .scene.build import all_or_nothing
 from .scene.detail_bake import DetailMaps, DetailSettings
+from .scene.facts import add_seconds
 from .scene.levels import levels_of
 from .scene.low_material import MapOptions, create_low_material
 from .scene.polygons import Polygons, read_evaluated
 from .scene.provenance import store_provenance
 from .scene.remesh import Remeshed, RemeshMethod, RemeshSettings
-from .scene.retopology import add_levels, add_low, high_in_low_frame, low_frame, symmetry_of
+from .scene.retopology import add_levels, add_low, belong_to, high_in_low_frame, low_frame, symmetry_of
 from .scene.selection import leave_edit_mode
 from .scene.stored_code import load_code, load_mirror, load_settings
 from .scene.symmetry import Symmetry
@@ -123,6 +125,7 @@ class RetopologyTask:
 
     def begin(self, _host: Host) -> JobLadder[Remeshed]:
         """Try the ways to such a mesh in the background Blender."""
+        self._began = time.monotonic()
         seconds = ATTEMPT_SECONDS + self.options.faces / FACES_PER_SECOND
         self._ladder = JobLadder([self._attempt(settings) for settings in self._ways()], self._badness, seconds)
         return self._ladder
@@ -132,6 +135,7 @@ class RetopologyTask:
         high = existing(self.high)
         with all_or_nothing():
             low = add_low(context, high, result)
+        add_seconds(low, {"Retopology": time.monotonic() - self._began})
         add_levels(context, low, self.options.levels, self.options.level_ratio)
         self.low, self.remeshed = low.name, result
         if self._ladder.failures:
@@ -229,7 +233,7 @@ class BakeLowPolyTask:
             SettingsError: something would be overwritten that may not, or the meshes cannot be baked.
             ModelError: the source has no code.
         """
-        self.target, self.options = target.name, options
+        self.target, self._source, self.options = target.name, source.name, options
         self.notes: list[str] = []
         self._code, self._placement = load_code(source)
         self._mirror, self._mirrors_all = load_mirror(source), load_settings(source)[1].mirror_all
@@ -253,6 +257,7 @@ class BakeLowPolyTask:
 
     def begin(self, host: Host) -> JobChain:
         """UVs and detail in the background Blender, colours in the engine's worker."""
+        self._began = time.monotonic()
         steps: list[Callable[..., Job[Any]]] = []
         if self._unwraps:
             steps.append(lambda: BACKGROUND.start(Unwrap(self._low)))
@@ -284,10 +289,13 @@ class BakeLowPolyTask:
             item.data.materials.clear()
             item.data.materials.append(material)
             store_provenance(item, self._code.provenance)
+        if self._source in bpy.data.objects:
+            belong_to(target, bpy.data.objects[self._source])
+        add_seconds(target, {"Bake": time.monotonic() - self._began})
         if detail is not None and detail.missed > MOST_OVERLAP:
             self.notes.append(
                 Sentence(
-                    "{share:.0%} of the rays missed the high-poly: raise the cage's distance.", share=detail.missed
+                    "{share:.0%} of the rays missed the sculpture: raise the Search Distance.", share=detail.missed
                 )
             )
 

@@ -17,6 +17,7 @@ from . import (
     prepare_retopology,
     project_photo,
     reconstruct,
+    show_mesh,
     symmetrise,
     transform,
 )
@@ -28,6 +29,7 @@ MODULES = (
     edit_cutout,
     reconstruct,
     compare,
+    show_mesh,
     adjust,
     project_photo,
     symmetrise,

@@ -5,8 +5,9 @@ import bpy
 from bpy.props import StringProperty
 
 from ..scene.camera import match_render, matched_camera
+from ..scene.family import sculpture_of
 from ..scene.photos import photo_camera
-from ..scene.stored_code import has_code, load_code
+from ..scene.stored_code import load_code
 from ..translations import rpt_, tip_
 
 
@@ -26,7 +27,7 @@ class IMAGE_TO_3D_OT_view_camera(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Grey unless the active object was reconstructed and still has its camera."""
-        if not has_code(context.object) or matched_camera(context.object) is None:
+        if matched_camera(sculpture_of(context.object)) is None:
             cls.poll_message_set(
                 tip_("The active object has no camera matched to a photo. Select a reconstructed object")
             )
@@ -35,11 +36,12 @@ class IMAGE_TO_3D_OT_view_camera(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Make it the scene's camera and turn the viewport to it."""
-        code, _placement = load_code(context.object)
-        window, camera = code.window, matched_camera(context.object)
+        target = sculpture_of(context.object)
+        code, _placement = load_code(target)
+        window, camera = code.window, matched_camera(target)
         if self.photo:
             window = next((photo.window for photo in code.photos if photo.sha256 == self.photo), None)
-            camera = photo_camera(context.object, self.photo)
+            camera = photo_camera(target, self.photo)
         if window is None or camera is None:
             self.report({"ERROR"}, rpt_("This photo has no camera any more. Project it again; its camera is made anew"))
             return {"CANCELLED"}

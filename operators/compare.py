@@ -17,7 +17,8 @@ from ..properties import system_items
 from ..scene.camera import matched_camera
 from ..scene.compare import keep, line_up
 from ..scene.cutout_image import write_grey
-from ..scene.stored_code import has_code, load_code, load_mirror, load_settings, load_shape
+from ..scene.family import sculpture_of
+from ..scene.stored_code import load_code, load_mirror, load_settings, load_shape
 from ..tasks import ReconstructAgainTask
 from ..translations import error_text, rpt_, tip_
 from .photo_file import photo_file
@@ -30,7 +31,7 @@ class _ResultOperator:
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Grey without one, and says so."""
-        if not has_code(context.object) or context.mode != "OBJECT":
+        if sculpture_of(context.object) is None or context.mode != "OBJECT":
             cls.poll_message_set(tip_("Select an object that was reconstructed from a photo, in Object Mode"))
             return False
         return True
@@ -44,7 +45,7 @@ class IMAGE_TO_3D_OT_reconstruct_again(_ResultOperator, TaskOperator, bpy.types.
     bl_options = {"UNDO"}
 
     system: EnumProperty(
-        name="System",
+        name="Network",
         description="The network that reconstructs; by default the one that made the object",
         items=(("SAME", "The Same", "The network that made the object"), *system_items()),
         default="SAME",
@@ -58,7 +59,7 @@ class IMAGE_TO_3D_OT_reconstruct_again(_ResultOperator, TaskOperator, bpy.types.
 
     def create_task(self, context: bpy.types.Context) -> ReconstructAgainTask:
         """From the photo behind the object's camera."""
-        target = context.object
+        target = sculpture_of(context.object)
         code, _placement = load_code(target)
         surface, bake = load_settings(target)
         mirror = load_mirror(target)
@@ -108,7 +109,7 @@ class IMAGE_TO_3D_OT_line_up(_ResultOperator, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Do it, or tell why not."""
         try:
-            line_up(context.object)
+            line_up(sculpture_of(context.object))
         except ReconstructionError as error:
             self.report({"ERROR"}, error_text(error))
             return {"CANCELLED"}
@@ -124,10 +125,11 @@ class IMAGE_TO_3D_OT_keep(_ResultOperator, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Do it."""
-        count = keep(context.object)
+        target = sculpture_of(context.object)
+        count = keep(target)
         self.report(
             {"INFO"},
-            rpt_(Sentence("Kept '{name}', deleted {count} other results", name=context.object.name, count=count)),
+            rpt_(Sentence("Kept '{name}', deleted {count} other results", name=target.name, count=count)),
         )
         return {"FINISHED"}
 

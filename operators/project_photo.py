@@ -11,8 +11,9 @@ from ..inference.sentence import Sentence
 from ..inference.view_matching import Side, Start
 from ..options import PHOTO_SUFFIXES
 from ..properties import CUTOUT_ITEMS, CUTOUT_TEXTS, MASK_TEXTS
+from ..scene.family import sculpture_of
 from ..scene.photos import view_rotation
-from ..scene.stored_code import elevation_of, has_code
+from ..scene.stored_code import elevation_of
 from ..tasks import PlacePhotoTask, ProjectPhotoTask, RemovePhotoTask
 from ..translations import rpt_, tip_
 from .arguments import cutout_settings
@@ -37,7 +38,7 @@ class _PhotosOperator(TaskOperator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Grey without a reconstructed object in Object Mode, and says so."""
-        if not has_code(context.object) or context.object.type != "MESH" or context.mode != "OBJECT":
+        if sculpture_of(context.object) is None or context.mode != "OBJECT":
             cls.poll_message_set(tip_("Select an object that was reconstructed from a photo, in Object Mode"))
             return False
         return super().poll(context)
@@ -115,7 +116,7 @@ class IMAGE_TO_3D_OT_project_photo(_PhotosOperator, bpy.types.Operator):
         if not self.filepath:
             raise PhotoError("No photo is given.", "Pass its path as 'filepath'.")
         return ProjectPhotoTask(
-            context.object,
+            sculpture_of(context.object),
             Path(bpy.path.abspath(self.filepath)),
             self._start(context),
             cutout_settings(self.cutout, self.mask_path),
@@ -124,13 +125,13 @@ class IMAGE_TO_3D_OT_project_photo(_PhotosOperator, bpy.types.Operator):
 
     def _start(self, context: bpy.types.Context) -> Start:
         if self.side != VIEWPORT[0]:
-            return Start.at(Side[self.side], elevation_of(context.object))
+            return Start.at(Side[self.side], elevation_of(sculpture_of(context.object)))
         # After the file browser the context may be a window of its own.
         areas = [context.area, *(area for window in context.window_manager.windows for area in window.screen.areas)]
         space = next((area.spaces.active for area in areas if area is not None and area.type == "VIEW_3D"), None)
         if space is None:
             raise SettingsError("There is no 3D viewport.", "Choose a side.")
-        return Start(view_rotation(context.object, space.region_3d.view_matrix.inverted()))
+        return Start(view_rotation(sculpture_of(context.object), space.region_3d.view_matrix.inverted()))
 
 
 class IMAGE_TO_3D_OT_place_photo(_PhotosOperator, bpy.types.Operator):
@@ -144,7 +145,7 @@ class IMAGE_TO_3D_OT_place_photo(_PhotosOperator, bpy.types.Operator):
 
     def create_task(self, context: bpy.types.Context) -> PlacePhotoTask:
         """By the operator's arguments."""
-        return PlacePhotoTask(context.object, self.photo, context.evaluated_depsgraph_get())
+        return PlacePhotoTask(sculpture_of(context.object), self.photo, context.evaluated_depsgraph_get())
 
 
 class IMAGE_TO_3D_OT_remove_photo(_PhotosOperator, bpy.types.Operator):
@@ -158,7 +159,7 @@ class IMAGE_TO_3D_OT_remove_photo(_PhotosOperator, bpy.types.Operator):
 
     def create_task(self, context: bpy.types.Context) -> RemovePhotoTask:
         """By the operator's arguments."""
-        return RemovePhotoTask(context.object, self.photo, context.evaluated_depsgraph_get())
+        return RemovePhotoTask(sculpture_of(context.object), self.photo, context.evaluated_depsgraph_get())
 
     def report_done(self, _context: bpy.types.Context, task: RemovePhotoTask) -> None:
         """One line."""

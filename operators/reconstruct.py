@@ -204,12 +204,12 @@ class IMAGE_TO_3D_OT_reconstruct_photo(_ReconstructOperator, bpy.types.Operator)
             cls.poll_message_set(tip_("No photo is chosen. Open one above, or drop a photo on the viewport"))
             return False
         if not settings.system:
-            cls.poll_message_set(tip_("No system is chosen. Choose one above"))
+            cls.poll_message_set(tip_("No network is chosen. Choose one above"))
             return False
         state = MODELS.state(models_folder(context), settings.system)
         if not state.is_ready:
             cls.poll_message_set(
-                tip_(Sentence("{name} is not installed. Install it, or choose another system", name=state.card.name))
+                tip_(Sentence("{name} is not installed. Install it, or choose another network", name=state.card.name))
             )
             return False
         return super().poll(context)

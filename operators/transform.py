@@ -9,8 +9,10 @@ from bpy_extras import view3d_utils
 
 from ..inference.errors import ReconstructionError
 from ..inference.sentence import Sentence
+from ..scene.family import family_of, move_family
+from ..scene.retopology import low_frame
 from ..scene.transform import Origin, move_origin, resize, stand_upright
-from ..scene.units import metres_per_unit
+from ..scene.units import length_text
 from ..translations import error_text, iface_, rpt_, tip_
 
 SIDES = (
@@ -72,7 +74,7 @@ class IMAGE_TO_3D_OT_set_size(_MeshOperator, bpy.types.Operator):
 
     def change(self, target: bpy.types.Object) -> Sentence:
         """Scale by the ratio of the lengths."""
-        resize(target, self.length / max(_side(target, self.side), 1e-9))
+        _resize_family(target, self.length / max(_side(target, self.side), 1e-9))
         return Sentence("'{name}' is now {lengths}", name=target.name, lengths=_lengths(target))
 
 
@@ -101,7 +103,7 @@ class IMAGE_TO_3D_OT_set_distance(_MeshOperator, bpy.types.Operator):
     def change(self, target: bpy.types.Object) -> Sentence:
         """Scale by the ratio of the distances."""
         present = math.dist(self.first, self.second)
-        resize(target, self.distance / present if present else 0.0)
+        _resize_family(target, self.distance / present if present else 0.0)
         return Sentence("'{name}' is now {lengths}", name=target.name, lengths=_lengths(target))
 
 
@@ -201,8 +203,18 @@ class IMAGE_TO_3D_OT_stand_upright(_MeshOperator, bpy.types.Operator):
 
     def change(self, target: bpy.types.Object) -> Sentence:
         """Turn it."""
+        before = low_frame(target)
         angle = math.degrees(stand_upright(target))
+        move_family(target, before)
         return Sentence("'{name}' was turned by {angle:.1f} degrees", name=target.name, angle=angle)
+
+
+def _resize_family(target: bpy.types.Object, factor: float) -> None:
+    """Scale an object, and the sculpture and low-poly meshes that lie over it."""
+    resize(target, factor)
+    for item in family_of(target):
+        if item != target and item.data.vertices:
+            resize(item, factor)
 
 
 def _side(target: bpy.types.Object, side: str) -> float:
@@ -214,12 +226,7 @@ def _side(target: bpy.types.Object, side: str) -> float:
 def _lengths(target: bpy.types.Object) -> str:
     """Its dimensions as the scene's units say them, after the change."""
     bpy.context.view_layer.update()
-    scene = bpy.context.scene
-    metres = metres_per_unit(scene)
-    system = scene.unit_settings.system
-    return " x ".join(
-        bpy.utils.units.to_string(system, "LENGTH", side * metres, precision=3) for side in target.dimensions
-    )
+    return " x ".join(length_text(side) for side in target.dimensions)
 
 
 register, unregister = bpy.utils.register_classes_factory(

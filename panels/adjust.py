@@ -3,8 +3,10 @@
 
 import bpy
 
-from ..scene.stored_code import has_mirror
-from .sidebar import ResultPanel
+from ..scene.family import Member
+from ..scene.stored_code import has_code, has_mirror
+from ..text import wrap
+from .sidebar import ResultPanel, draw_fold
 
 
 class IMAGE_TO_3D_PT_adjust(ResultPanel, bpy.types.Panel):
@@ -14,22 +16,34 @@ class IMAGE_TO_3D_PT_adjust(ResultPanel, bpy.types.Panel):
     bl_label = "Adjust"
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Surface, then texture."""
+        """Shape, the button, symmetry; what is seldom needed is folded."""
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
+        if not has_code(context.object):
+            draw_way_to_sculpture(layout, context)
+            return
         values = context.window_manager.image_to_3d_adjust
-        layout.prop(values, "is_live")
         column = layout.column()
-        for name in ("iso_shift", "base_cut", "smoothing", "floater_share", "resolution", "target_faces"):
+        for name in ("iso_shift", "base_cut", "smoothing", "photo_strength"):
             column.prop(values, name)
-        column = layout.column()
-        for name in ("texture_size", "photo_strength"):
-            column.prop(values, name)
+        column.prop(values, "is_live")
         row = layout.row(align=True)
         row.operator("image_to_3d.adjust", icon="CHECKMARK").use_sliders = True
         row.operator("image_to_3d.reset_adjustments", text="", icon="LOOP_BACK")
         _draw_symmetry(layout, context, values)
+        body = draw_fold(layout, "adjust_detail", "Detail")
+        if body is not None:
+            for name in ("resolution", "target_faces", "texture_size", "floater_share"):
+                body.prop(values, name)
+
+
+def draw_way_to_sculpture(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """For a low-poly mesh, in panels that change what it was made of."""
+    column = layout.column(align=True)
+    for number, line in enumerate(wrap("This changes the sculpture, not its low-poly mesh.", context)):
+        column.label(text=line, icon="INFO" if number == 0 else "BLANK1", translate=False)
+    column.operator("image_to_3d.show_mesh", text="Show the Sculpture", icon="HIDE_OFF").member = Member.HIGH.name
 
 
 def _draw_symmetry(layout: bpy.types.UILayout, context: bpy.types.Context, values: bpy.types.PropertyGroup) -> None:

@@ -3,7 +3,10 @@
 
 import bpy
 
+from ..scene.family import sculpture_of
 from ..scene.photos import listed_photos
+from ..scene.stored_code import has_code
+from .adjust import draw_way_to_sculpture
 from .sidebar import ResultPanel
 
 
@@ -16,9 +19,11 @@ class IMAGE_TO_3D_PT_photos(ResultPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         """A line for each photo: its name, how well its outline agrees, and what can be done with it."""
         layout = self.layout
+        if not has_code(context.object):
+            draw_way_to_sculpture(layout, context)
         layout.operator_context = "INVOKE_DEFAULT"
         column = layout.column(align=True)
-        for photo in listed_photos(context.object):
+        for photo in listed_photos(sculpture_of(context.object)):
             row = column.row(align=True)
             row.label(text=photo.name, translate=False)
             share = row.row(align=True)

@@ -7,7 +7,7 @@ from ..inference.sentence import Sentence
 from ..scene.mesh_check import MeshCheck
 from ..scene.retopology import check_of
 from ..text import wrap
-from .sidebar import SidebarPanel
+from .sidebar import SidebarPanel, draw_fold
 
 
 class IMAGE_TO_3D_PT_retopology(SidebarPanel, bpy.types.Panel):
@@ -19,29 +19,23 @@ class IMAGE_TO_3D_PT_retopology(SidebarPanel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        """By hand, automatic, and what was measured of the active mesh."""
+        """Automatic, by hand, and what was measured of the active mesh; what is seldom needed is folded."""
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
         settings = context.scene.image_to_3d.retopology
         column = layout.column()
-        column.prop(settings, "use_symmetry")
-        row = column.row()
-        row.active = settings.use_symmetry
-        row.prop(settings, "tolerance")
-        layout.operator("image_to_3d.prepare_retopology", icon="GREASEPENCIL")
-        column = layout.column()
-        for name in ("method", "faces", "levels"):
-            column.prop(settings, name)
-        if settings.levels:
-            column.prop(settings, "level_ratio")
-        if settings.method == "QUADS":
-            column.prop(settings, "keep_sharp")
+        column.prop(settings, "method")
+        column.prop(settings, "faces")
         layout.operator("image_to_3d.auto_retopology", icon="MOD_REMESH")
+        layout.operator("image_to_3d.prepare_retopology", icon="GREASEPENCIL")
+        layout.operator("image_to_3d.add_levels", icon="MESH_ICOSPHERE")
         check = check_of(context.object)
         if check is not None:
             _draw_check(layout.column(align=True), check, context)
-        layout.operator("image_to_3d.add_levels", icon="MESH_ICOSPHERE")
+        body = draw_fold(layout, "retopology_detail", "Detail")
+        if body is not None:
+            _draw_detail(body, settings)
 
 
 class IMAGE_TO_3D_PT_bake(SidebarPanel, bpy.types.Panel):
@@ -53,7 +47,7 @@ class IMAGE_TO_3D_PT_bake(SidebarPanel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Which maps, how they are stored, and the button."""
+        """Which maps, and the button; how they are made and stored is folded."""
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
@@ -61,40 +55,67 @@ class IMAGE_TO_3D_PT_bake(SidebarPanel, bpy.types.Panel):
         settings = scene.retopology
         column = layout.column()
         column.prop(scene, "texture_size")
-        column.prop(settings, "margin")
-        column.prop(scene, "photo_strength")
-        column = layout.column()
         column.prop(settings, "normals")
-        rows = column.column()
-        rows.active = settings.normals
-        rows.prop(settings, "green")
-        rows.prop(settings, "bits")
-        column = layout.column()
         column.prop(settings, "occlusion")
-        if settings.occlusion:
-            column.prop(settings, "occlusion_samples")
-        column.prop(settings, "pack_orm")
-        column.prop(settings, "cage")
         layout.operator("image_to_3d.bake", icon="RENDER_STILL")
+        body = draw_fold(layout, "bake_detail", "Detail")
+        if body is not None:
+            _draw_bake_detail(body, scene, settings)
+
+
+def _draw_detail(body: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
+    """Edges, levels of detail and symmetry."""
+    if settings.method == "QUADS":
+        body.prop(settings, "keep_sharp")
+    body.prop(settings, "levels")
+    if settings.levels:
+        body.prop(settings, "level_ratio")
+    column = body.column()
+    column.prop(settings, "use_symmetry")
+    row = column.row()
+    row.active = settings.use_symmetry
+    row.prop(settings, "tolerance")
+
+
+def _draw_bake_detail(
+    body: bpy.types.UILayout, scene: bpy.types.PropertyGroup, settings: bpy.types.PropertyGroup
+) -> None:
+    """How maps are made and stored."""
+    body.prop(scene, "photo_strength")
+    column = body.column()
+    column.active = settings.normals
+    column.prop(settings, "green")
+    column.prop(settings, "bits")
+    row = body.row()
+    row.active = settings.occlusion
+    row.prop(settings, "occlusion_samples")
+    for name in ("pack_orm", "cage", "margin"):
+        body.prop(settings, name)
 
 
 def _draw_check(column: bpy.types.UILayout, check: MeshCheck, context: bpy.types.Context) -> None:
     """What was measured when the mesh was made."""
     lines = [
         Sentence(
-            "{faces:,} faces, {quads:.0%} quads, {poles:,} poles",
+            "{faces:,} faces, {quads:.0%} quads; at {poles:,} corners other than four edges meet",
             faces=check.faces,
             quads=check.quads,
             poles=check.poles,
         ),
         Sentence(
-            "From the high-poly: {mean:.2%} mean, {largest:.1%} at most",
+            "Off the sculpture by {mean:.2%} on average, {largest:.1%} at most",
             mean=check.mean_distance,
             largest=check.largest_distance,
         ),
     ]
     if not check.is_sound:
-        lines.append(Sentence("{folds} folds, {open_edges} open edges", folds=check.folds, open_edges=check.open_edges))
+        lines.append(
+            Sentence(
+                "To repair: {folds} folded faces, {open_edges} open edges",
+                folds=check.folds,
+                open_edges=check.open_edges,
+            )
+        )
     for number, line in enumerate(part for text in lines for part in wrap(text, context)):
         column.label(text=line, icon="INFO" if number == 0 else "BLANK1", translate=False)
 

@@ -4,6 +4,7 @@
 import bpy
 
 from ..scene.camera import matched_camera
+from ..scene.family import sculpture_of
 from .sidebar import ResultPanel
 
 
@@ -24,7 +25,7 @@ class IMAGE_TO_3D_PT_transform(ResultPanel, bpy.types.Panel):
         row.operator("image_to_3d.stand_upright", icon="EMPTY_SINGLE_ARROW")
         row.operator_menu_enum("image_to_3d.set_origin", "where", icon="OBJECT_ORIGIN")
         layout.operator("image_to_3d.view_camera", icon="VIEW_CAMERA")
-        if matched_camera(context.object) is not None:
+        if matched_camera(sculpture_of(context.object)) is not None:
             layout.prop(context.window_manager.image_to_3d, "photo_fade", slider=True)
 
 

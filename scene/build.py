@@ -10,6 +10,7 @@ import bpy
 
 from ..inference.pipeline import Reconstruction, Settings
 from .camera import create_camera, match_render
+from .facts import Facts, facts_of, store_facts
 from .images import create_photo
 from .material import create_material
 from .mesh import create_mesh
@@ -74,6 +75,7 @@ def build(
         store_code(made, reconstruction.code.to_bytes(), placement)
         store_settings(made, replace(settings, mirror=reconstruction.mirror))
         store_provenance(made, reconstruction.code.provenance)
+        store_facts(made, Facts(dict(reconstruction.seconds), tuple(reconstruction.warnings), reconstruction.shape))
         code = reconstruction.code
         camera = create_camera(f"{name} camera", code.camera, code.window, placement, create_photo(photo_path))
         camera.parent = made
@@ -110,6 +112,10 @@ def rebuild(target: bpy.types.Object, reconstruction: Reconstruction, settings: 
         mesh = create_mesh(target.name, vertices, reconstruction.surface.faces, reconstruction.uvs)
         mesh.materials.append(create_material(target.name, reconstruction.maps))
     target.data = mesh
+    # What ran again has new times; the network did not.
+    facts = facts_of(target)
+    seconds = {**facts.seconds, **reconstruction.seconds}
+    store_facts(target, replace(facts, seconds=seconds, warnings=tuple(reconstruction.warnings)))
     store_settings(target, replace(settings, mirror=reconstruction.mirror))
 
 

@@ -60,7 +60,7 @@ def line_up(target: bpy.types.Object) -> list[bpy.types.Object]:
     if len(results) < 2:
         raise SettingsError(
             Sentence("'{name}' is the only result of its photo.", name=target.name),
-            "Reconstruct the photo again with another system or other settings.",
+            "Reconstruct the photo again with another network or other settings.",
         )
     for item in results:
         if PLACE_KEY not in item:

@@ -199,6 +199,8 @@ def add_levels(context: bpy.types.Context, low: bpy.types.Object, count: int, ra
         item = bpy.data.objects.new(name, mesh)
         item.matrix_world = low.matrix_world
         copy_provenance(low, item)
+        if high_of(low) is not None:
+            item[HIGH_KEY] = low[HIGH_KEY]
         for collection in low.users_collection:
             collection.objects.link(item)
         _hide(context, item)
@@ -209,6 +211,12 @@ def add_levels(context: bpy.types.Context, low: bpy.types.Object, count: int, ra
 def low_name(high: bpy.types.Object) -> str:
     """What a low-poly object of this high-poly is called."""
     return high.name.removesuffix(HIGH_SUFFIX) + LOW_SUFFIX
+
+
+def belong_to(low: bpy.types.Object, high: bpy.types.Object) -> None:
+    """Remember of which high-poly object a low-poly one is, unless that is known already."""
+    if low != high and high_of(low) is None:
+        low[HIGH_KEY] = high
 
 
 def mark_high(high: bpy.types.Object) -> None:

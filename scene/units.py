@@ -13,6 +13,13 @@ def metres_per_unit(scene: bpy.types.Scene) -> float:
     return 1.0 if units.system == "NONE" else float(units.scale_length)
 
 
+def length_text(length: float) -> str:
+    """A length in coordinates, as the present scene's units say it."""
+    scene = bpy.context.scene
+    metres = length * metres_per_unit(scene)
+    return str(bpy.utils.units.to_string(scene.unit_settings.system, "LENGTH", metres, precision=3))
+
+
 def usd_meters_per_unit(scene: bpy.types.Scene) -> float:
     """For Blender's USD exporter: what makes coordinates metres.
 

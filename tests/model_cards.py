@@ -61,6 +61,7 @@ def teapot_card(**changes) -> SystemCard:
         name="Teapot",
         version="1",
         description="Turns everything into a teapot",
+        good_for="teapots",
         gives="surface, base colour",
         licence="MIT",
         licence_url="https://example.org/licence",

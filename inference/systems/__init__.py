@@ -53,10 +53,12 @@ class SystemCard:
         name: as its authors write it.
         version: of weights and code layout together.
         description: one sentence for a tooltip.
+        good_for: what it is the better choice for, as the rest of "Good for ...".
         gives: what it predicts, for a list: ``surface, base colour``.
         licence: SPDX expression of the weights.
         licence_url: where the licence can be read; empty for a bundled system, whose licences are in its package.
         who_may_use: one sentence on what the licence allows.
+        is_free_for_work: the licence allows commercial work.
         source: who made it, where it is published.
         checkpoint: where its weights come from; None if they are bundled.
         graphs: files of its networks, absolute; the checkpoint has to hold the tensors of all their manifests.
@@ -69,6 +71,7 @@ class SystemCard:
     name: str
     version: str
     description: str
+    good_for: str
     gives: str
     licence: str
     licence_url: str
@@ -79,6 +82,7 @@ class SystemCard:
     memory_bytes: int
     framing: FramingSettings
     views: int = 1
+    is_free_for_work: bool = True
 
     @property
     def download_bytes(self) -> int:

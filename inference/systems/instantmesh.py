@@ -134,6 +134,7 @@ def _system(size: str, checkpoint_bytes: int, memory_bytes: int) -> InstantMesh:
             name=f"InstantMesh {size}",
             version="1",
             description=f"Six views of an object instead of one photo, {size} size; for sheets made by Zero123++",
+            good_for="six views of one object on a sheet",
             gives="surface, base colour",
             licence="Apache-2.0",
             licence_url="https://huggingface.co/TencentARC/InstantMesh",

@@ -46,10 +46,18 @@ MEMORY = {"small": 1_200_000_000, "base": 1_900_000_000, "large": 2_700_000_000}
 """Estimated: the checkpoint and what TripoSR takes besides its own, with more for the larger picture."""
 
 DATA = {
-    "mix": ("trained on Objaverse and on video frames of real objects", "model.safetensors"),
-    "obj": ("trained on Objaverse alone", "pytorch_model.bin"),
+    "mix": (
+        "trained on Objaverse and on video frames of real objects",
+        "photos of real things, for study and private work",
+        "model.safetensors",
+    ),
+    "obj": (
+        "trained on Objaverse alone",
+        "pictures that look rendered, for study and private work",
+        "pytorch_model.bin",
+    ),
 }
-"""By the name of a training set: what it is, and the file in the authors' repositories."""
+"""By a training set's name: what it is, what the network is good for, and the file in the authors' repositories."""
 
 
 def density_level(threshold: float) -> float:
@@ -108,13 +116,14 @@ class OpenLRM(SingleViewSystem):
 
 def _system(data: str, size: str) -> OpenLRM:
     image_size, checkpoint_bytes = SIZES[size]
-    trained, filename = DATA[data]
+    trained, good_for, filename = DATA[data]
     repository = f"zxhezexin/openlrm-{data}-{size}-1.1"
     card = SystemCard(
         id=f"openlrm-{size}" if data == "mix" else f"openlrm-{data}-{size}",
         name=f"OpenLRM {size}" if data == "mix" else f"OpenLRM {size} (Objaverse)",
         version="1.1",
         description=f"An open large reconstruction model, {size} size, {trained}; not for commercial work",
+        good_for=good_for,
         gives="surface, base colour",
         licence="CC-BY-NC-4.0",
         licence_url="https://creativecommons.org/licenses/by-nc/4.0/",
@@ -126,6 +135,7 @@ def _system(data: str, size: str) -> OpenLRM:
         graphs=(GRAPHS / f"openlrm_{size}_encoder.onnx", GRAPHS / f"openlrm_{size}_decoder.onnx"),
         memory_bytes=MEMORY[size],
         framing=FramingSettings(size=FRAME, foreground_ratio=0.8, resampling=Image.Resampling.BOX),
+        is_free_for_work=False,
     )
     return OpenLRM(
         card=card,

@@ -112,6 +112,7 @@ class Pebble:
         name="Pebble",
         version="2",
         description="Bundled with the extension: fast and coarse, works offline on any computer",
+        good_for="quick looks and simple shapes; needs no download",
         gives="surface, base colour",
         licence="GPL-3.0-or-later AND Apache-2.0 AND MIT",
         licence_url="",

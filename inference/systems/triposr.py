@@ -48,6 +48,7 @@ SYSTEM = SingleViewSystem(
         name="TripoSR",
         version="1",
         description="A large network for single photos, of far more experience than Pebble; slower, runs on any CPU",
+        good_for="most single objects; takes longer and more memory than Pebble",
         gives="surface, base colour",
         licence="MIT",
         licence_url="https://huggingface.co/stabilityai/TripoSR",

@@ -244,7 +244,7 @@ class TestSidebar:
         MODELS.refresh()
         assert settings.system == ""
         assert "system" in self.drawn()
-        with pytest.raises(RuntimeError, match="No system is chosen"):
+        with pytest.raises(RuntimeError, match="No network is chosen"):
             bpy.ops.image_to_3d.reconstruct_photo()
 
 

@@ -2,7 +2,7 @@
 """The sidebar, drawn on a recording layout: whatever it names exists, and it shows what an artist needs to see."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from types import SimpleNamespace
 
 import bpy
@@ -11,11 +11,14 @@ import pytest
 from image_to_3d.cutout_preview import CHECKER_GREYS, ICON_SIZE, PREVIEW, icon_pixels
 from image_to_3d.engine import ENGINE
 from image_to_3d.inference.errors import PhotoError
-from image_to_3d.panels import retopology
+from image_to_3d.inference.pipeline import Settings
+from image_to_3d.inference.sentence import Sentence
+from image_to_3d.panels import adjust, networks, photos, result, retopology
 from image_to_3d.panels import sidebar as panels
+from image_to_3d.scene.build import build
+from image_to_3d.scene.family import NextStep
 from image_to_3d.scene.mesh_check import MeshCheck
-from image_to_3d.scene.retopology import CHECK_KEY
-from image_to_3d.tasks import Summary
+from image_to_3d.scene.retopology import CHECK_KEY, HIGH_KEY
 from image_to_3d.text import DEFAULT_LINE
 
 
@@ -42,6 +45,18 @@ class Layout:
 
     def __setattr__(self, name, value):
         assert name in bpy.types.UILayout.bl_rna.properties, f"a layout has no {name}"
+
+    def panel(self, name, *, default_closed):
+        assert default_closed, "what is folded is folded at first"
+        return Layout(), Layout(self.drawn)
+
+    def popover(self, panel, **_):
+        assert hasattr(bpy.types, panel)
+        self.drawn.append(panel)
+
+    def prop_enum(self, data, name, value):
+        assert value in {item.identifier for item in data.bl_rna.properties[name].enum_items} | {getattr(data, name)}
+        self.drawn.append(value)
 
     def prop(self, data, name, **_):
         assert name in data.bl_rna.properties
@@ -130,47 +145,107 @@ def test_the_detail_panel_is_folded_and_has_the_numbers():
     ]
 
 
-def test_retopology_and_baking_are_folded_and_lead_to_their_buttons():
+def test_retopology_and_baking_are_folded_and_their_buttons_stand_before_the_details():
     drawn = draw(retopology.IMAGE_TO_3D_PT_retopology)
     buttons = [name for name in drawn if name.startswith("image_to_3d.")]
-    assert buttons == ["image_to_3d.prepare_retopology", "image_to_3d.auto_retopology", "image_to_3d.add_levels"]
-    assert draw(retopology.IMAGE_TO_3D_PT_bake)[-1] == "image_to_3d.bake"
+    assert buttons == ["image_to_3d.auto_retopology", "image_to_3d.prepare_retopology", "image_to_3d.add_levels"]
+    assert drawn.index("image_to_3d.add_levels") < drawn.index("tolerance")
+    drawn = draw(retopology.IMAGE_TO_3D_PT_bake)
+    assert drawn.index("image_to_3d.bake") < drawn.index("cage")
     for panel in (retopology.IMAGE_TO_3D_PT_retopology, retopology.IMAGE_TO_3D_PT_bake):
         assert panel.bl_options == {"DEFAULT_CLOSED"}
 
 
-def test_what_was_measured_of_a_low_poly_is_shown_with_it():
-    low = bpy.data.objects.new("low", bpy.data.meshes.new("low"))
+def low_poly(of=None):
+    """A mesh of one quad, the active object."""
+    mesh = bpy.data.meshes.new("low")
+    mesh.from_pydata([(0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0)], [], [(0, 1, 2, 3)])
+    low = bpy.data.objects.new("low", mesh)
     bpy.context.scene.collection.objects.link(low)
     bpy.context.view_layer.objects.active = low
+    if of is not None:
+        low[HIGH_KEY] = of
+    return low
+
+
+def test_what_was_measured_of_a_low_poly_is_shown_with_it():
+    low = low_poly()
     check = MeshCheck(
         10, 12345, 1.0, 7, 0, folds=2, open_edges=0, knotted_edges=0, mean_distance=0.0012, largest_distance=0.02
     )
     low[CHECK_KEY] = json.dumps(asdict(check))
-    drawn = draw(retopology.IMAGE_TO_3D_PT_retopology)
-    assert "12,345 faces, 100% quads, 7 poles" in drawn
-    assert "From the high-poly: 0.12% mean, 2.0% at most" in " ".join(drawn), "wrapped to the sidebar"
-    assert "2 folds, 0 open edges" in drawn
+    drawn = " ".join(draw(retopology.IMAGE_TO_3D_PT_retopology))
+    assert "12,345 faces, 100% quads; at 7 corners other than four edges meet" in drawn, "wrapped to the sidebar"
+    assert "Off the sculpture by 0.12% on average, 2.0% at most" in drawn
+    assert "To repair: 2 folded faces, 0 open edges" in drawn
     low[CHECK_KEY] = "of another version"
-    assert not [line for line in draw(retopology.IMAGE_TO_3D_PT_retopology) if "poles" in line]
+    assert "corners" not in " ".join(draw(retopology.IMAGE_TO_3D_PT_retopology))
 
 
-def test_the_result_tells_what_was_made_as_long_as_it_is_there():
-    assert not panels.IMAGE_TO_3D_PT_result.poll(bpy.context)
-    target = bpy.data.objects.new("cup", None)
-    ENGINE.summary = Summary("cup", "cup camera", "cup", 10, 12345, 42, {"Unwrapping": 0.25}, ("Thin handle.",))
-    assert panels.IMAGE_TO_3D_PT_result.poll(bpy.context)
-    drawn = draw(panels.IMAGE_TO_3D_PT_result)
-    assert drawn[:3] == ["cup", "12,345 faces, 42 UV islands", "Thin handle."]
-    assert drawn.count("0.25 s") == 2, "the stage and the total"
+@pytest.fixture
+def made(reconstruction, photo_path):
+    """A reconstructed box, the active object."""
+    reconstruction = replace(
+        reconstruction,
+        seconds={"Unwrapping": 0.25, "Baking the texture": 1.0},
+        warnings=(Sentence("A handle of {thickness} m is thin.", thickness=0.01),),
+        code=replace(reconstruction.code, provenance={"system": "Pebble"}),
+    )
+    return bpy.data.objects[build(bpy.context, reconstruction, photo_path, Settings(), size=1.0).object]
+
+
+def test_the_result_tells_the_facts_of_the_active_object_first(made):
+    assert result.IMAGE_TO_3D_PT_result.poll(bpy.context)
+    drawn = draw(result.IMAGE_TO_3D_PT_result)
+    assert drawn[:4] == ["ball", "6 faces, 1 m x 50 cm x 80 cm", "By Pebble in 1.2 s", "A handle of 0.01 m is thin."]
+    assert drawn[-6:] == ["Unwrapping", "0.25 s", "Baking the texture", "1.00 s", "Total", "1.25 s"], "below all else"
     assert "image_to_3d.view_camera" in drawn
-    bpy.data.objects.remove(target)
-    assert not panels.IMAGE_TO_3D_PT_result.poll(bpy.context)
+    bpy.context.view_layer.objects.active = None
+    assert not result.IMAGE_TO_3D_PT_result.poll(bpy.context)
+
+
+def test_facts_stay_with_the_object_when_the_file_is_opened_again(made, tmp_path):
+    shown = draw(result.IMAGE_TO_3D_PT_result)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "saved.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "saved.blend"))
+    assert draw(result.IMAGE_TO_3D_PT_result) == shown
+
+
+def test_the_result_names_the_next_step_of_a_sculpture_and_of_its_low_poly_mesh(made):
+    assert "image_to_3d.auto_retopology" in draw(result.IMAGE_TO_3D_PT_result)
+    low = low_poly(of=made)
+    drawn = draw(result.IMAGE_TO_3D_PT_result)
+    assert drawn[0] == "image_to_3d.show_mesh", "the switch between both"
+    assert "image_to_3d.bake" in drawn
+    low.data.materials.append(made.data.materials[0])
+    assert "image_to_3d.check_asset" in draw(result.IMAGE_TO_3D_PT_result)
+    bpy.context.view_layer.objects.active = made
+    assert NextStep.SWITCH.value in draw(result.IMAGE_TO_3D_PT_result)
+
+
+def test_panels_of_a_low_poly_mesh_lead_to_its_sculpture(made):
+    low_poly(of=made)
+    for panel in (adjust.IMAGE_TO_3D_PT_adjust, photos.IMAGE_TO_3D_PT_photos):
+        assert panel.poll(bpy.context)
+        assert "image_to_3d.show_mesh" in draw(panel)
+    assert "base_cut" not in draw(adjust.IMAGE_TO_3D_PT_adjust)
+    assert bpy.ops.image_to_3d.show_mesh(member="HIGH") == {"FINISHED"}
+    assert bpy.context.object == made
+    assert "base_cut" in draw(adjust.IMAGE_TO_3D_PT_adjust)
+
+
+def test_the_list_of_networks_compares_them():
+    drawn = " ".join(draw(networks.IMAGE_TO_3D_PT_networks))
+    assert "Good for quick looks and simple shapes; needs no download" in drawn
+    assert "Commercial work is allowed (MIT); 1.7 GB download, 2.5 GB memory" in drawn
+    assert "Not for commercial work (CC-BY-NC-4.0)" in drawn
+    assert "InstantMesh" not in drawn, "it takes six photos"
+    assert "IMAGE_TO_3D_PT_networks" in draw(panels.IMAGE_TO_3D_PT_main)
 
 
 def test_a_failure_shows_what_happened_and_what_to_do():
     ENGINE.failure = PhotoError("'cup.png' is damaged or incomplete, so that nothing can be seen.", "Export it again.")
-    drawn = draw(panels.IMAGE_TO_3D_PT_result)
+    drawn = draw(result.IMAGE_TO_3D_PT_result)
     assert " ".join(drawn[:-1]).startswith("'cup.png' is damaged or incomplete, so that nothing can be seen. Export it")
     assert max(map(len, drawn)) <= DEFAULT_LINE
 

@@ -50,6 +50,7 @@ MAIN_FLOW = (
     "image_to_3d.pick_distance",
     "image_to_3d.set_origin",
     "image_to_3d.stand_upright",
+    "image_to_3d.show_mesh",
 )
 
 DIALOGS = (
@@ -82,8 +83,11 @@ MAIN_MODULES = (
     "operators/arguments.py",
     "operators/models.py",
     "operators/compare.py",
+    "operators/show_mesh.py",
     "operators/transform.py",
     "panels/sidebar.py",
+    "panels/result.py",
+    "panels/networks.py",
     "panels/retopology.py",
     "panels/adjust.py",
     "panels/cutout_editor.py",
@@ -110,6 +114,7 @@ MAIN_MODULES = (
     "scene/provenance.py",
     "scene/files.py",
     "scene/transform.py",
+    "scene/family.py",
     "scene/compare.py",
     "inference/photo.py",
     "inference/cutout.py",
@@ -169,7 +174,7 @@ def test_what_the_main_flow_shows_is_translated(extension, code):
     texts = {str(stage) for stage in (*Stage, *RetopologyStage)}
     texts |= {str(stage) for stage in ModelStage} | {origin.value for origin in Origin}
     cards = [get_system(system).card for system in system_ids()]
-    texts |= {text for card in cards for text in (card.gives, card.who_may_use)}
+    texts |= {text for card in cards for text in (card.gives, card.good_for, card.who_may_use)}
     texts |= {label for card in cards if card.checkpoint is not None for label, _value in facts(card, None)}
     for name in MAIN_FLOW:
         kind = getattr(bpy.ops.image_to_3d, name.split(".")[1]).get_rna_type()

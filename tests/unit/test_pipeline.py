@@ -54,6 +54,7 @@ class EggSystem:
         name="Egg",
         version="3",
         description="Always an egg",
+        good_for="tests",
         gives="surface, base colour, roughness",
         licence="CC0-1.0",
         licence_url="",

@@ -368,7 +368,7 @@ def test_one_photo_is_not_enough_for_instantmesh(installed, photo_path):
 def test_cards_are_complete(system_id):
     card = get_system(system_id).card
     assert card.id == system_id
-    for text in (card.name, card.description, card.gives, card.licence, card.who_may_use, card.source):
+    for text in (card.name, card.description, card.good_for, card.gives, card.licence, card.who_may_use, card.source):
         assert text
     assert not card.description.endswith(".")
     assert all(graph.is_file() for graph in card.graphs)

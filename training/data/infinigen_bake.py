@@ -13,7 +13,6 @@ import argparse
 import contextlib
 import importlib
 import signal
-import sys
 import zlib
 from pathlib import Path
 
