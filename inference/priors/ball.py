@@ -29,6 +29,9 @@ SOFT = 0.02
 ROUNDS = 4
 """Of reweighting."""
 
+CORNERS, INSCRIBED = 200, 0.985
+"""Points whose convex hull holds a ball, and the radius of the largest ball in it, where theirs is 1."""
+
 
 @dataclass(frozen=True)
 class Ball:
@@ -60,8 +63,13 @@ class Ball:
         return (self.radius - away).astype(np.float32)
 
     def corners(self) -> Array:
-        """See ``Primitive``; as a ball fits into the object frame's cube however it is turned, the six ends."""
-        return self.centre + self.radius * np.concatenate([np.eye(3), -np.eye(3)])
+        """See ``Primitive``; spread evenly round the ball (Swinbank and Purser, "Fibonacci grids", 2006)."""
+        number = np.arange(CORNERS) + 0.5
+        height, turn = 1 - 2 * number / CORNERS, number * (np.pi * (3 - np.sqrt(5)))
+        width = np.sqrt(1 - height * height)
+        around = np.stack([np.cos(turn) * width, np.sin(turn) * width, height], 1)
+        corners: Array = self.centre + self.radius / INSCRIBED * around
+        return corners
 
     def seen_counterparts(self, points: Array, focal: float) -> Array:
         """See ``Primitive``; along meridians about the line of sight, from the hidden pole to the one that is seen."""

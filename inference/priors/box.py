@@ -117,12 +117,14 @@ class Box:
         return self.centre + (SIGNS * self.half_sizes) @ self.axes
 
     def seen_counterparts(self, points: Array, focal: float) -> Array:
-        """See ``Primitive``; mirrored at the box's own planes, away from each face that the camera does not see."""
+        """See ``Primitive``; from each face that the camera does not see, straight through to the one opposite."""
         local = self._local(points)
-        camera = self.axes @ (np.array([0, 0, focal]) - self.centre)
-        hidden = local * np.sign(camera).astype(points.dtype) < 0
-        mirrored: Array = np.where(hidden, -local, local) @ self.axes.astype(points.dtype)
-        return mirrored + self.centre.astype(points.dtype)
+        towards = self.axes @ (np.array([0, 0, focal]) - self.centre)
+        face = (np.abs(local) - self.half_sizes.astype(points.dtype)).argmax(axis=1)
+        row = np.arange(len(local))
+        local[row, face] *= np.where(local[row, face] * towards[face] < 0, -1, 1)
+        seen: Array = local @ self.axes.astype(points.dtype)
+        return seen + self.centre.astype(points.dtype)
 
     def look(self, focal: float, size: int) -> Look:
         """What the camera sees of it, pixel by pixel."""
@@ -135,10 +137,11 @@ class Box:
         camera = np.array([0, 0, focal])
         for _ in range(TRACING_STEPS):
             depth -= self.distances(camera + rays * depth[:, None]) / stretch
-        met, points = met[depth < last], (camera + rays * depth[:, None])[depth < last]
-        buffer, normals = np.full(size * size, np.inf), np.zeros((size * size, 3))
-        buffer[met], normals[met] = depth[depth < last], self._normals(points)
-        return Look(np.isfinite(buffer).reshape(size, size), buffer.reshape(size, size), normals.reshape(size, size, 3))
+        is_hit = depth < last
+        depths, normals = np.full(size * size, np.inf), np.zeros((size * size, 3))
+        depths[met[is_hit]] = depth[is_hit]
+        normals[met[is_hit]] = self._normals((camera + rays * depth[:, None])[is_hit])
+        return Look(np.isfinite(depths).reshape(size, size), depths.reshape(size, size), normals.reshape(size, size, 3))
 
     def _normals(self, points: Array) -> Array:
         """(n, 3) outward unit normals at points on the surface."""

@@ -15,20 +15,29 @@ Numbers = Mapping[str, NDArray[Any]]
 
 
 class Primitive(Protocol):
-    """A shape in the view frame of the camera it was fitted for.
+    """A shape in the view frame of the camera it was fitted for."""
 
-    Attributes:
-        up: (3,) unit vector, the direction in the view frame that is up where the shape stands upright; None where the
-            shape says nothing of it and what was predicted stays.
-        detail: smallest thickness of a wall or gap, half windows; infinity where the shape has none.
-        rest: (384, 384) float32, half windows: where it is positive the photo shows parts that the shape does not
-            explain, and the predicted field is kept; None where the shape explains all. Signed distances, at least
-            near 0. Row 0 is at the top of the window.
-    """
+    @property
+    def up(self) -> Array | None:
+        """(3,) unit vector, the direction that is up where the shape stands upright.
 
-    up: Array | None
-    detail: float
-    rest: NDArray[np.float32] | None
+        None where the shape says nothing of it, and what was predicted stays.
+        """
+        ...
+
+    @property
+    def detail(self) -> float:
+        """Smallest thickness of a wall or gap, half windows; infinity where the shape has none."""
+        ...
+
+    @property
+    def rest(self) -> NDArray[np.float32] | None:
+        """(384, 384) half windows: positive where the photo shows parts that the shape does not explain.
+
+        There the predicted field is kept. Signed distances, at least near 0; row 0 is at the top of the window. None
+        where the shape explains all.
+        """
+        ...
 
     def distances(self, points: Array) -> NDArray[np.float32]:
         """(n, 3) points in the view frame -> (n,) signed distances to the surface, half windows, positive inside.

@@ -87,12 +87,12 @@ class Look:
         nearness = 1 / depth  # linear on the screen, as are attributes divided by depth
         attributes = np.concatenate([nearness[:, None], _vertex_normals(vertices, triangles) * nearness[:, None]], 1)
         slopes = gradients(corners, attributes[triangles])
-        kept: list[tuple[Array, ...]] = []
+        kept: list[tuple[NDArray[Any], ...]] = []
         for fragments in rasterize(corners):
             near, *normal = slopes.at(fragments)
             inside = (fragments.x >= 0) & (fragments.x < size) & (fragments.y >= 0) & (fragments.y < size)
             kept.append(tuple(a[inside] for a in (fragments.y * size + fragments.x, near, *normal)))
-        place, *values = (np.concatenate(parts) for parts in zip(*kept, strict=True))
+        place, *values = [np.concatenate(parts) for parts in zip(*kept, strict=True)]
         order = np.argsort(values[0])  # of several values written to one place, the last stays
         buffer = np.zeros((size * size, 4), np.float32)
         buffer[place[order]] = np.stack(values, 1)[order]
@@ -163,4 +163,6 @@ def _nearer_difference(points: Array, depth: Array, axis: int) -> Array:
     jumps = np.where(np.isfinite(jumps), jumps, np.inf)
     take_before = np.pad(jumps, before, constant_values=np.inf) < np.pad(jumps, after, constant_values=np.inf)
     padded = (np.pad(steps, [*side, (0, 0)], constant_values=0) for side in (before, after))
-    return np.where(take_before[..., None], *padded)
+    before_step, after_step = padded
+    nearer: Array = np.where(take_before[..., None], before_step, after_step)
+    return nearer
