@@ -163,7 +163,7 @@ class Code:
                 _write_member(archive, _member(number), further.encoded())
             for name, array in sorted(arrays.items()):
                 member = io.BytesIO()
-                np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
+                np.lib.format.write_array(member, np.asarray(array, order="C"), allow_pickle=False)
                 _write_member(archive, f"{name}.npy", member.getvalue())
         return buffer.getvalue()
 

@@ -20,7 +20,11 @@ def code() -> Code:
     return Code(
         system="pebble",
         version="1",
-        arrays={"volume": random.normal(size=(4, 5, 6)).astype(np.float16), "mask": np.arange(9, dtype=np.uint8)},
+        arrays={
+            "volume": random.normal(size=(4, 5, 6)).astype(np.float16),
+            "mask": np.arange(9, dtype=np.uint8),
+            "number": np.array(0.25, np.float32),
+        },
         camera=Camera.looking_at_origin(0.3, 2.5, 3.0),
         window=Window(10.5, 20.25, 30.0, 640, 480),
         photo=photo,
@@ -34,7 +38,7 @@ def test_everything_comes_back(code: Code) -> None:
     assert dict(again.provenance) == dict(code.provenance)
     assert again.arrays.keys() == code.arrays.keys()
     for name, array in code.arrays.items():
-        assert again.arrays[name].dtype == array.dtype
+        assert (again.arrays[name].dtype, again.arrays[name].shape) == (array.dtype, array.shape)
         np.testing.assert_array_equal(again.arrays[name], array)
     np.testing.assert_allclose(again.camera.rotation, code.camera.rotation)
     np.testing.assert_array_equal(again.photo[..., 3], code.photo[..., 3])
