@@ -74,6 +74,7 @@ __all__ = [
     "project_photo",
     "read_code",
     "reconstruct",
+    "reconstruct_all",
     "remove_photo",
     "remove_symmetry",
     "retopologise",
@@ -152,6 +153,33 @@ def reconstruct(
     if task.summary is None:
         raise RuntimeError("the task ended without a summary")
     return task.summary
+
+
+def reconstruct_all(
+    photos: Iterable[str | Path],
+    with_settings: Settings | None = None,
+    *,
+    size: float = 1.0,
+    context: bpy.types.Context | None = None,
+) -> list[Summary | ReconstructionError]:
+    """Make a textured object from each of several photos, one after another; a photo that fails stops nothing.
+
+    Args:
+        photos: paths of the files.
+        with_settings: see ``settings``; Standard quality by default.
+        size: length of each object's longest side, Blender units.
+        context: ``bpy.context`` by default.
+
+    Returns:
+        For each photo, in their order: what was made, or why nothing was.
+    """
+    outcomes: list[Summary | ReconstructionError] = []
+    for photo in photos:
+        try:
+            outcomes.append(reconstruct(photo, with_settings, size=size, context=context))
+        except ReconstructionError as error:
+            outcomes.append(error)
+    return outcomes
 
 
 def symmetrise(

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import bpy
+import rna_keymap_ui
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
 from .inference.network import Precision
 from .inference.runtime import RuntimeSettings
+from .shortcuts import registered_items
 from .translations import OWN_CONTEXT
 
 DEVICES = (
@@ -134,9 +136,19 @@ class ImageTo3DPreferences(bpy.types.AddonPreferences):
         layout.prop(self, "idle_minutes")
         layout.prop(self, "reveals")
         draw_models(layout, context, self)
+        _draw_shortcuts(layout, context)
         for label, icon in runtime_status():
             layout.label(text=label, icon=icon)
         layout.operator("image_to_3d.copy_diagnostics", icon="COPYDOWN")
+
+
+def _draw_shortcuts(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """Blender's own editor of key map entries."""
+    configuration = context.window_manager.keyconfigs.user
+    column = layout.column()
+    for keymap, item in registered_items():
+        column.context_pointer_set("keymap", keymap)
+        rna_keymap_ui.draw_kmi([], configuration, keymap, item, column, 0)
 
 
 def runtime_status() -> list[tuple[str, str]]:

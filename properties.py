@@ -4,11 +4,18 @@
 from typing import Any
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
+from bpy.props import (
+    BoolProperty,
+    CollectionProperty,
+    EnumProperty,
+    FloatProperty,
+    IntProperty,
+    PointerProperty,
+    StringProperty,
+)
 
 from .adjustments import active_value, change_active
 from .engine import ENGINE
-from .inference.cutout import CutoutMethod
 from .inference.pipeline import RESOLUTION_RANGE
 from .inference.priors.choose import ShapeChoice
 from .inference.systems import get_system, system_ids
@@ -17,17 +24,19 @@ from .options import DEFAULT_QUALITY, QUALITIES, TEXTURE_SIZES
 from .retopology_properties import ImageTo3DRetopology
 from .scene.camera import camera_in_use, photo_fade, set_photo_fade
 from .scene.family import sculpture_of
+from .scene.shelf import shelve
+from .shelf_properties import (
+    CUTOUT_ITEMS,
+    CUTOUT_TEXTS,
+    EDITED_CUTOUT,
+    MASK_TEXTS,
+    OWN_CUTOUTS,
+    USUAL_CUTOUT,
+    ImageTo3DShelved,
+)
 
 DEFAULT = QUALITIES[DEFAULT_QUALITY]
 
-CUTOUT_ITEMS = (
-    (CutoutMethod.AUTOMATIC.name, "Automatic", "The photo's own transparency where it has any, otherwise a network"),
-    (CutoutMethod.NETWORK.name, "Network", "Find the object with a network, even in a photo with transparency"),
-    (CutoutMethod.ALPHA.name, "Transparency", "The photo's own alpha channel"),
-    (CutoutMethod.MASK.name, "Mask", "A black and white picture of the photo's size: white is the object"),
-    (CutoutMethod.NONE.name, "None", "The object fills the photo"),
-)
-EDITED_CUTOUT = ("EDITED", "Edited", "As corrected in the Image Editor; press Edit Cut-Out for it")
 SHAPE_ITEMS = (
     (ShapeChoice.AUTOMATIC.name, "Automatic", "A ball, a box or a round thing where the photo clearly shows one"),
     (ShapeChoice.AS_PREDICTED.name, "As Predicted", "As the network sees it, whatever the photo shows"),
@@ -44,8 +53,6 @@ SYSTEM_TEXTS = {
     "description": "Which network reads the photo; they differ in quality, speed and what results may be used for",
 }
 SIZE_TEXTS = {"name": "Size", "description": "Length of the object's longest side"}
-CUTOUT_TEXTS = {"name": "Cut-Out", "description": "How the object is separated from its background"}
-MASK_TEXTS = {"name": "Mask", "description": "Picture file whose white part is the object"}
 PHOTO_STRENGTH_TEXTS = {
     "name": "Photo Strength",
     "description": "How much of the photo is projected on the side that it shows, instead of the network's colours",
@@ -126,6 +133,50 @@ def _set_quality(self: "ImageTo3DSettings", index: int) -> None:
         self.texture_size = str(quality.texture_size)
 
 
+CUTOUT_NAMES = tuple(item[0] for item in (*CUTOUT_ITEMS, EDITED_CUTOUT))
+
+
+def photo_cutout(settings: "ImageTo3DSettings", photo: bpy.types.Image | None) -> tuple[str, str]:
+    """Method and mask's path of a photo's cut-out: its own, or as usual where none was chosen for it."""
+    if photo is None or photo.image_to_3d.cutout == USUAL_CUTOUT[0]:
+        return settings.usual_cutout, settings.usual_mask_path
+    return photo.image_to_3d.cutout, photo.image_to_3d.mask_path
+
+
+def _get_cutout(self: "ImageTo3DSettings") -> int:
+    return CUTOUT_NAMES.index(photo_cutout(self, self.photo)[0])
+
+
+def _set_cutout(self: "ImageTo3DSettings", index: int) -> None:
+    """For the present photo, and for others where it can fit them."""
+    name = CUTOUT_NAMES[index]
+    if self.photo is not None:
+        self.photo.image_to_3d.cutout = name
+    if self.photo is None or name not in OWN_CUTOUTS:
+        self.usual_cutout = name
+
+
+def _get_mask_path(self: "ImageTo3DSettings") -> str:
+    return photo_cutout(self, self.photo)[1]
+
+
+def _set_mask_path(self: "ImageTo3DSettings", path: str) -> None:
+    if self.photo is None:
+        self.usual_mask_path = path
+    else:
+        self.photo.image_to_3d.mask_path = path
+
+
+def _photo_chosen(self: "ImageTo3DSettings", _context: bpy.types.Context) -> None:
+    """Put it on the shelf. A mask that was chosen before any photo is this one's alone."""
+    if self.photo is None:
+        return
+    shelve(self.id_data, self.photo)
+    if self.usual_cutout in OWN_CUTOUTS:
+        self.photo.image_to_3d.cutout, self.photo.image_to_3d.mask_path = self.usual_cutout, self.usual_mask_path
+        self.usual_cutout, self.usual_mask_path = CUTOUT_NAMES[0], ""
+
+
 class ImageTo3DSettings(bpy.types.PropertyGroup):
     """What the sidebar sets; operators called by scripts take arguments instead."""
 
@@ -134,10 +185,25 @@ class ImageTo3DSettings(bpy.types.PropertyGroup):
         description="Photo of one object, best with all of it in view",
         type=bpy.types.Image,
         poll=_is_photo,
+        update=_photo_chosen,
+    )
+    shelf: CollectionProperty(name="Photos", description="Photos that were chosen or dropped", type=ImageTo3DShelved)
+    draft_first: BoolProperty(
+        name="Draft First",
+        description="Make a quick draft of every photo, then refine the drafts that are still there",
+        default=False,
     )
     system: EnumProperty(**SYSTEM_TEXTS, items=_selectable_systems)
-    cutout: EnumProperty(**CUTOUT_TEXTS, items=(*CUTOUT_ITEMS, EDITED_CUTOUT))
-    mask_path: StringProperty(**MASK_TEXTS, subtype="FILE_PATH")
+    cutout: EnumProperty(**CUTOUT_TEXTS, items=(*CUTOUT_ITEMS, EDITED_CUTOUT), get=_get_cutout, set=_set_cutout)
+    mask_path: StringProperty(**MASK_TEXTS, subtype="FILE_PATH", get=_get_mask_path, set=_set_mask_path)
+    usual_cutout: EnumProperty(
+        name="Usual Cut-Out",
+        description="How the object is separated from its background in photos without a choice of their own",
+        items=(*CUTOUT_ITEMS, EDITED_CUTOUT),
+    )
+    usual_mask_path: StringProperty(
+        name="Usual Mask", description="Mask for the photo that is chosen next", subtype="FILE_PATH"
+    )
     quality: EnumProperty(
         name="Quality",
         description="How fine surface and texture are",
@@ -154,6 +220,9 @@ class ImageTo3DSettings(bpy.types.PropertyGroup):
     symmetrise: BoolProperty(**SYMMETRISE_TEXTS, default=False)
     shape: EnumProperty(**SHAPE_TEXTS, items=SHAPE_ITEMS)
     size: FloatProperty(**SIZE_TEXTS, default=1.0, min=0.001, soft_min=0.01, soft_max=100.0, subtype="DISTANCE")
+    is_begun: BoolProperty(
+        name="Begun", description="The scene is not new any more: your own defaults are no longer taken", default=False
+    )
     retopology: PointerProperty(
         name="Retopology", description="Low-poly mesh, and baking to it", type=ImageTo3DRetopology
     )

@@ -12,8 +12,9 @@ from ..inference.pipeline import Settings
 from ..inference.priors.choose import ShapeChoice
 from ..inference.surface import SurfaceSettings
 from ..inference.symmetry_search import MirrorChoice
-from ..properties import EDITED_CUTOUT, ImageTo3DSettings
+from ..properties import ImageTo3DSettings, photo_cutout
 from ..scene.cutout_image import find_cutout_image, write_mask
+from ..shelf_properties import EDITED_CUTOUT
 
 
 def cutout_settings(method: str, mask_path: str) -> CutoutSettings:
@@ -34,27 +35,32 @@ def cutout_settings(method: str, mask_path: str) -> CutoutSettings:
     return CutoutSettings(chosen, Path(bpy.path.abspath(mask_path)))
 
 
-def scene_cutout_settings(settings: ImageTo3DSettings) -> CutoutSettings:
-    """Settings of the cut-out as the sidebar has them.
+def photo_cutout_settings(settings: ImageTo3DSettings, photo: bpy.types.Image | None) -> CutoutSettings:
+    """Settings of a photo's own cut-out.
 
     Raises:
-        CutoutError: a mask is missing, or the edited cut-out is empty or of another photo.
+        CutoutError: a mask is missing, or the edited cut-out is empty or was deleted.
         OutputError: the edited cut-out cannot be written for the engine.
     """
-    if settings.cutout == EDITED_CUTOUT[0]:
-        image = find_cutout_image(settings.photo)
+    method, mask_path = photo_cutout(settings, photo)
+    if method == EDITED_CUTOUT[0]:
+        image = find_cutout_image(photo)
         if image is None:
             raise CutoutError("This photo has no edited cut-out.", "Press Edit Cut-Out, or choose another cut-out.")
         folder = Path(bpy.app.tempdir) / "image_to_3d_masks"
         return CutoutSettings(CutoutMethod.MASK, write_mask(image, folder))
-    return cutout_settings(settings.cutout, settings.mask_path)
+    return cutout_settings(method, mask_path)
+
+
+def scene_cutout_settings(settings: ImageTo3DSettings) -> CutoutSettings:
+    """Those of the sidebar's photo; raises what ``photo_cutout_settings`` raises."""
+    return photo_cutout_settings(settings, settings.photo)
 
 
 def scene_settings(settings: ImageTo3DSettings) -> Settings:
-    """The engine's settings as the sidebar has them; raises ``CutoutError`` where a mask is missing."""
+    """The engine's settings as the sidebar has them, for any photo: the cut-out is left to the photo."""
     return Settings(
         system=settings.system,
-        cutout=scene_cutout_settings(settings),
         surface=SurfaceSettings(resolution=settings.resolution, target_faces=settings.target_faces or None),
         bake=BakeSettings(texture_size=int(settings.texture_size), photo_strength=settings.photo_strength),
         symmetrise=MirrorChoice() if settings.symmetrise else None,

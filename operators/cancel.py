@@ -4,6 +4,7 @@
 import bpy
 
 from ..engine import ENGINE
+from ..shelf import QUEUE
 from ..translations import tip_
 
 
@@ -23,7 +24,8 @@ class IMAGE_TO_3D_OT_cancel(bpy.types.Operator):
         return True
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
-        """Ask; the modal operator ends itself when the worker has stopped."""
+        """Ask; the modal operator ends itself when the worker has stopped. What waits is cancelled, too."""
+        QUEUE.clear()
         ENGINE.cancel()
         return {"FINISHED"}
 

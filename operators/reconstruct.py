@@ -1,14 +1,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From a photo to a textured object: for the sidebar's button, for a file dropped on the viewport, and for scripts."""
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, FloatProperty, FloatVectorProperty, IntProperty, StringProperty
+from bpy.props import (
+    BoolProperty,
+    CollectionProperty,
+    EnumProperty,
+    FloatProperty,
+    FloatVectorProperty,
+    IntProperty,
+    StringProperty,
+)
 
 from ..engine import ENGINE
 from ..inference.bake import BakeSettings
-from ..inference.errors import PhotoError
+from ..inference.errors import Cancelled, PhotoError, ReconstructionError
 from ..inference.pipeline import RESOLUTION_RANGE, Settings
 from ..inference.priors.choose import ShapeChoice
 from ..inference.sentence import Sentence
@@ -16,11 +26,8 @@ from ..inference.surface import SurfaceSettings
 from ..inference.symmetry_search import MirrorChoice
 from ..models import MODELS, models_folder
 from ..options import DEFAULT_QUALITY, PHOTO_SUFFIXES, QUALITIES, TEXTURE_SIZES
+from ..presets import apply_defaults
 from ..properties import (
-    CUTOUT_ITEMS,
-    CUTOUT_TEXTS,
-    EDITED_CUTOUT,
-    MASK_TEXTS,
     PHOTO_STRENGTH_TEXTS,
     QUALITY_ITEMS,
     RESOLUTION_TEXTS,
@@ -34,12 +41,25 @@ from ..properties import (
     system_items,
 )
 from ..scene.places import Place
+from ..shelf import QUEUE, Order, RefineTask, ShelfTask
+from ..shelf_properties import CUTOUT_ITEMS, CUTOUT_TEXTS, MASK_TEXTS, OWN_CUTOUTS
 from ..tasks import ReconstructTask
-from ..translations import rpt_, tip_
-from .arguments import cutout_settings, scene_settings
+from ..translations import error_text, rpt_, tip_
+from .arguments import cutout_settings
 from .drop import drop_point
-from .photo_file import photo_file
-from .task_operator import TaskOperator
+from .orders import load_photos, order_by_sidebar, order_for, task_for
+from .task_operator import TaskOperator, runs_in_window
+
+
+def missing_system(context: bpy.types.Context) -> str:
+    """Why the sidebar's system cannot run, a sentence; empty where it can."""
+    system = context.scene.image_to_3d.system
+    if not system:
+        return "No network is chosen. Choose one above"
+    state = MODELS.state(models_folder(context), system)
+    if state.is_ready:
+        return ""
+    return Sentence("{name} is not installed. Install it, or choose another network", name=state.card.name)
 
 
 class _ReconstructOperator(TaskOperator):
@@ -71,8 +91,48 @@ class _ReconstructOperator(TaskOperator):
         return task.summary.object
 
 
+class ShelfOperator(_ReconstructOperator):
+    """Base of operators that work on an order of the queue, and tell the queue how it ended."""
+
+    _is_first = True
+
+    def order(self, context: bpy.types.Context) -> Order:
+        """The order; raises ``PhotoError`` where there is none."""
+        raise NotImplementedError
+
+    def create_task(self, context: bpy.types.Context) -> ShelfTask | RefineTask:
+        """By the order's settings and the photo's own cut-out."""
+        order = self.order(context)
+        self._is_first = QUEUE.ended == 0
+        QUEUE.begin(order)
+        return task_for(order)
+
+    def report_done(self, context: bpy.types.Context, task: ShelfTask | RefineTask) -> None:
+        """One line, and warnings."""
+        QUEUE.succeed()
+        if isinstance(task, ShelfTask):
+            super().report_done(context, task)
+        else:
+            refined = Sentence(
+                "Refined '{name}': {faces:,} faces", name=task.target, faces=len(task.result.surface.faces)
+            )
+            self.report({"INFO"}, rpt_(refined))
+
+    def new_result(self, task: ShelfTask | RefineTask) -> str:
+        """The object, but only the first one of a queue: the view shall not turn away from it nine times more."""
+        return task.summary.object if isinstance(task, ShelfTask) and self._is_first else ""
+
+    def _leave(self, ending: ReconstructionError | Cancelled) -> set[str]:
+        """Tell the queue, too."""
+        if isinstance(ending, ReconstructionError):
+            QUEUE.fail(ending)
+        else:
+            QUEUE.cancelled()
+        return super()._leave(ending)
+
+
 class IMAGE_TO_3D_OT_reconstruct(_ReconstructOperator, bpy.types.Operator):
-    """Make a textured 3D object from a photo file"""
+    """Make a textured 3D object from each photo file"""
 
     bl_idname = "image_to_3d.reconstruct"
     bl_label = "Reconstruct Mesh from Photo"
@@ -83,6 +143,21 @@ class IMAGE_TO_3D_OT_reconstruct(_ReconstructOperator, bpy.types.Operator):
 
     filepath: StringProperty(
         name="Photo", description="Photo of one object", subtype="FILE_PATH", options={"SKIP_SAVE", "HIDDEN"}
+    )
+    directory: StringProperty(
+        name="Folder", description="Where the files are", subtype="DIR_PATH", options={"SKIP_SAVE", "HIDDEN"}
+    )
+    files: CollectionProperty(
+        name="Files",
+        description="Names of several photo files in the folder",
+        type=bpy.types.OperatorFileListElement,
+        options={"SKIP_SAVE", "HIDDEN"},
+    )
+    filter_image: BoolProperty(
+        name="Images", description="Show picture files", default=True, options={"SKIP_SAVE", "HIDDEN"}
+    )
+    filter_folder: BoolProperty(
+        name="Folders", description="Show folders", default=True, options={"SKIP_SAVE", "HIDDEN"}
     )
     system: EnumProperty(**SYSTEM_TEXTS, items=system_items(), options={"SKIP_SAVE"})
     cutout: EnumProperty(**CUTOUT_TEXTS, items=CUTOUT_ITEMS, options={"SKIP_SAVE"})
@@ -132,35 +207,51 @@ class IMAGE_TO_3D_OT_reconstruct(_ReconstructOperator, bpy.types.Operator):
     )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        """A dropped file starts at once, with the sidebar's settings; without a file, the file browser opens."""
-        if not self.filepath:
+        """Dropped files are put on the shelf and queued; without a file, the file browser opens.
+
+        What the caller did not set comes from the sidebar.
+        """
+        self._take_scene_settings(context)
+        if not self._paths():
             self._is_browsing = True
             context.window_manager.fileselect_add(self)
             return {"RUNNING_MODAL"}
-        self._take_scene_settings(context)
-        if not self.properties.is_property_set("keep_clear"):
-            self.keep_clear = True
-            dropped = drop_point(context, event)
-            if dropped is not None and not self.properties.is_property_set("location"):
-                self.location = dropped
-        return super().invoke(context, event)
+        if not runs_in_window(context):
+            return self.execute(context)
+        dropped = drop_point(context, event)
+        if dropped is not None and not self.properties.is_property_set("location"):
+            self.location = dropped
+        return self._queue(context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        """Block; but after the file browser, start anew with the chosen file so that the window lives on."""
+        """Block until all is done; but after the file browser, queue the chosen files so that the window lives on."""
         if self._is_browsing:
-            bpy.ops.image_to_3d.reconstruct("INVOKE_DEFAULT", filepath=self.filepath, keep_clear=True)
-            # Not FINISHED: that would be an undo step of its own in which nothing has happened.
-            return {"CANCELLED"}
-        return super().execute(context)
+            return self._queue(context)
+        paths = self._paths()
+        return self._run_all(context, paths) if len(paths) > 1 else super().execute(context)
 
     def create_task(self, _context: bpy.types.Context) -> ReconstructTask:
         """By the operator's own arguments alone."""
-        if not self.filepath:
+        paths = self._paths()
+        if not paths:
             raise PhotoError("No photo is given.", "Pass its path as 'filepath'.")
+        return self._task(paths[0])
+
+    def _task(self, path: Path) -> ReconstructTask:
+        settings = replace(self._settings(), cutout=cutout_settings(self.cutout, self.mask_path))
+        return ReconstructTask(path, settings, self.size, self._place())
+
+    def _paths(self) -> list[Path]:
+        """The photos' files, in the order given."""
+        folder = Path(bpy.path.abspath(self.directory)) if self.directory else Path()
+        named = [folder / file.name for file in self.files if file.name]
+        return named or ([Path(bpy.path.abspath(self.filepath))] if self.filepath else [])
+
+    def _settings(self) -> Settings:
+        """The engine's, without the cut-out."""
         quality = QUALITIES[self.quality]
-        settings = Settings(
+        return Settings(
             system=self.system,
-            cutout=cutout_settings(self.cutout, self.mask_path),
             surface=SurfaceSettings(
                 resolution=max(self.resolution, RESOLUTION_RANGE[0]) if self.resolution else quality.resolution,
                 target_faces=self.target_faces or None,
@@ -171,25 +262,66 @@ class IMAGE_TO_3D_OT_reconstruct(_ReconstructOperator, bpy.types.Operator):
             symmetrise=MirrorChoice() if self.symmetrise else None,
             shape=ShapeChoice[self.shape],
         )
-        point = tuple(self.location) if self.properties.is_property_set("location") else None
-        place = Place(point, self.keep_clear)
-        return ReconstructTask(Path(bpy.path.abspath(self.filepath)), settings, self.size, place)
+
+    def _place(self) -> Place:
+        """Where the first object stands."""
+        return Place(tuple(self.location) if self.properties.is_property_set("location") else None, self.keep_clear)
+
+    def _run_all(self, context: bpy.types.Context, paths: list[Path]) -> set[str]:
+        """One photo after another, in a row; those that fail are told at the end, the others are made."""
+        made = 0
+        for path in paths:
+            try:
+                task = self._task(path)
+                task.place = replace(task.place, keeps_clear=self.keep_clear or made > 0)
+                ENGINE.run(task, context)
+            except ReconstructionError as error:
+                self.report({"ERROR"}, f"{path.name}: {error_text(error)}")
+            except Cancelled as ending:
+                return self._leave(ending)
+            else:
+                made += 1
+                self.report_done(context, task)
+        return {"FINISHED"} if made else {"CANCELLED"}
+
+    def _queue(self, context: bpy.types.Context) -> set[str]:
+        """Put the photos on the shelf and let the queue begin; the first one becomes the sidebar's photo."""
+        scene = context.scene
+        images, failures = load_photos(self._paths())
+        for failure in failures:
+            self.report({"ERROR"}, error_text(failure))
+        if not images:
+            return {"CANCELLED"}
+        if self.cutout != scene.image_to_3d.usual_cutout:
+            for image in images:
+                image.image_to_3d.cutout, image.image_to_3d.mask_path = self.cutout, self.mask_path
+        scene.image_to_3d.photo = images[0]
+        order = partial(
+            order_for,
+            settings=self._settings(),
+            size=self.size,
+            place=replace(self._place(), keeps_clear=True),
+            draft_first=scene.image_to_3d.draft_first,
+        )
+        QUEUE.put(order(scene, image) for image in images)
+        QUEUE.start()
+        return {"FINISHED"}
 
     def _take_scene_settings(self, context: bpy.types.Context) -> None:
-        """What the caller did not set comes from the sidebar."""
+        """What the caller did not set comes from the sidebar. Each photo has a cut-out of its own, or the usual one."""
+        apply_defaults(context.scene)
         settings = context.scene.image_to_3d
-        names = ("system", "mask_path", "resolution", "target_faces", "photo_strength", "symmetrise", "shape", "size")
+        names = ("system", "resolution", "target_faces", "photo_strength", "symmetrise", "shape", "size")
         for name in names:
             if not self.properties.is_property_set(name):
                 setattr(self, name, getattr(settings, name))
-        # An edited cut-out is that of the sidebar's photo, not of the file at hand.
-        if not self.properties.is_property_set("cutout") and settings.cutout != EDITED_CUTOUT[0]:
-            self.cutout = settings.cutout
+        if not self.properties.is_property_set("cutout") and settings.usual_cutout not in OWN_CUTOUTS:
+            self.cutout = settings.usual_cutout
         if not self.properties.is_property_set("texture_size"):
             self.texture_size = int(settings.texture_size)
 
 
-class IMAGE_TO_3D_OT_reconstruct_photo(_ReconstructOperator, bpy.types.Operator):
+class IMAGE_TO_3D_OT_reconstruct_photo(ShelfOperator, bpy.types.Operator):
     """Make a textured 3D object from the photo chosen above"""
 
     bl_idname = "image_to_3d.reconstruct_photo"
@@ -203,26 +335,19 @@ class IMAGE_TO_3D_OT_reconstruct_photo(_ReconstructOperator, bpy.types.Operator)
         if settings.photo is None:
             cls.poll_message_set(tip_("No photo is chosen. Open one above, or drop a photo on the viewport"))
             return False
-        if not settings.system:
-            cls.poll_message_set(tip_("No network is chosen. Choose one above"))
-            return False
-        state = MODELS.state(models_folder(context), settings.system)
-        if not state.is_ready:
-            cls.poll_message_set(
-                tip_(Sentence("{name} is not installed. Install it, or choose another network", name=state.card.name))
-            )
+        missing = missing_system(context)
+        if missing:
+            cls.poll_message_set(tip_(missing))
             return False
         return super().poll(context)
 
-    def create_task(self, context: bpy.types.Context) -> ReconstructTask:
-        """By the sidebar's settings."""
-        settings = context.scene.image_to_3d
-        place = Place(keeps_clear=True)
-        return ReconstructTask(photo_file(settings.photo), scene_settings(settings), settings.size, place)
+    def order(self, context: bpy.types.Context) -> Order:
+        """The sidebar's photo by the sidebar's settings."""
+        return order_by_sidebar(context.scene, context.scene.image_to_3d.photo)
 
 
 class IMAGE_TO_3D_FH_photo(bpy.types.FileHandler):
-    """One more choice among Blender's own for an image dropped on the 3D viewport."""
+    """One more choice among Blender's own for images dropped on the 3D viewport."""
 
     bl_idname = "IMAGE_TO_3D_FH_photo"
     bl_label = "Reconstruct Mesh from Photo"

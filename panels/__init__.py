@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Panels: they draw, nothing else."""
 
-from . import adjust, compare, cutout_editor, export, networks, photos, result, retopology, sidebar, transform
+from . import adjust, compare, cutout_editor, export, menus, networks, photos, result, retopology, sidebar, transform
 
-MODULES = (networks, sidebar, result, adjust, photos, transform, compare, retopology, export, cutout_editor)
+MODULES = (menus, networks, sidebar, result, adjust, photos, transform, compare, retopology, export, cutout_editor)
 """In the order in which the sidebar shows them."""
 
 

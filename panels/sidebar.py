@@ -5,9 +5,11 @@ import bpy
 
 from ..cutout_preview import PREVIEW
 from ..operators.cutout import preview_key
+from ..presets import begin_soon
 from ..scene.family import sculpture_of
 from ..translations import OWN_CONTEXT, iface_
 from .networks import draw_network
+from .shelf import draw_shelf
 
 BUTTON_HEIGHT = 1.6
 """Of the main button, in rows."""
@@ -67,16 +69,19 @@ class IMAGE_TO_3D_PT_main(SidebarPanel, bpy.types.Panel):
     bl_label = "Image to 3D"
 
     def draw_header_preset(self, _context: bpy.types.Context) -> None:
-        """The way to the preferences."""
+        """The presets, and the way to the preferences."""
+        bpy.types.IMAGE_TO_3D_PT_presets.draw_panel_header(self.layout)
         self.layout.operator("image_to_3d.open_preferences", text="", icon="PREFERENCES", emboss=False)
 
     def draw(self, context: bpy.types.Context) -> None:
         """Photo, cut-out, system, quality, size; then the button, or the progress of the job."""
         layout = self.layout
         settings = context.scene.image_to_3d
+        begin_soon(context.scene)
         row = layout.row(align=True)
         row.template_ID(settings, "photo", open="image.open")
         row.operator("image_to_3d.paste_photo", text="", icon="PASTEDOWN")
+        draw_shelf(layout, context)
         _draw_cutout(layout, settings)
         column = layout.column()
         column.use_property_split = True

@@ -56,6 +56,11 @@ def find_cutout_image(photo: bpy.types.Image | None) -> bpy.types.Image | None:
     return next((image for image in bpy.data.images if image.get(PHOTO_KEY) == photo), None)
 
 
+def photos_with_cutouts() -> set[bpy.types.Image]:
+    """All photos that have an edited cut-out."""
+    return {image[PHOTO_KEY] for image in bpy.data.images if image.get(PHOTO_KEY) is not None}
+
+
 def is_cutout_image(image: bpy.types.Image | None) -> bool:
     """Whether this image is an edited cut-out."""
     return image is not None and PHOTO_KEY in image

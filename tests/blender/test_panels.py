@@ -39,7 +39,7 @@ class Layout:
         self.__dict__["drawn"] = [] if drawn is None else drawn
 
     def __getattr__(self, name):
-        if name in ("column", "row", "box", "split"):
+        if name in ("column", "row", "box", "split", "grid_flow"):
             return lambda **_: Layout(self.drawn)
         raise AttributeError(name)
 
@@ -77,7 +77,8 @@ class Layout:
         setattr(self.operator(name), argument, None)
 
     def template_icon(self, icon_value, scale):
-        self.drawn.append("icon")
+        assert icon_value >= 0, "0 without a window"
+        self.drawn.append("icon" if scale == 9.0 else "thumbnail")
 
     def progress(self, factor, text):
         assert 0 <= factor <= 1
