@@ -112,6 +112,7 @@ class RetopologyTask:
 
     def __init__(self, high: bpy.types.Object, options: RetopologyOptions, depsgraph: bpy.types.Depsgraph) -> None:
         """Read the high-poly; raises ``SettingsError`` if it cannot be a source."""
+        self._began = time.monotonic()
         self.high = high.name
         self.options = options
         self.low = ""
@@ -125,7 +126,6 @@ class RetopologyTask:
 
     def begin(self, _host: Host) -> JobLadder[Remeshed]:
         """Try the ways to such a mesh in the background Blender."""
-        self._began = time.monotonic()
         seconds = ATTEMPT_SECONDS + self.options.faces / FACES_PER_SECOND
         self._ladder = JobLadder([self._attempt(settings) for settings in self._ways()], self._badness, seconds)
         return self._ladder
@@ -233,6 +233,7 @@ class BakeLowPolyTask:
             SettingsError: something would be overwritten that may not, or the meshes cannot be baked.
             ModelError: the source has no code.
         """
+        self._began = time.monotonic()
         self.target, self._source, self.options = target.name, source.name, options
         self.notes: list[str] = []
         self._code, self._placement = load_code(source)
@@ -257,7 +258,6 @@ class BakeLowPolyTask:
 
     def begin(self, host: Host) -> JobChain:
         """UVs and detail in the background Blender, colours in the engine's worker."""
-        self._began = time.monotonic()
         steps: list[Callable[..., Job[Any]]] = []
         if self._unwraps:
             steps.append(lambda: BACKGROUND.start(Unwrap(self._low)))
