@@ -17,13 +17,15 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
+from inference.priors.choose import ShapeChoice
 from inference.systems import pebble
 
 from .data.render import Renderer
 from .data.views import MAPS, RENDERED
 from .measure import card
 from .measure.changes import changes, read_earlier
-from .measure.judge import Judge, Verdict
+from .measure.judge import PREDICTED, Judge, Verdict
+from .measure.priors import gains
 from .measure.product import Product
 from .measure.results import groups, table, write_csv
 from .measure.sheets import best_median_worst, sheet
@@ -56,7 +58,7 @@ def subjects(args: argparse.Namespace) -> dict[str, Iterator[Subject]]:
 
 def measure(args: argparse.Namespace) -> dict[str, list[Verdict]]:
     """Judge everything; tells each object as it is done, and draws the sheets."""
-    judge = Judge(Product(args.network), args.out / "baselines.json")
+    judge = Judge(Product(args.network, ShapeChoice(args.shape)), args.out / "baselines.json")
     renderer = None if args.quick else Renderer(RENDERED, MAPS)
     sets: dict[str, list[Verdict]] = {}
     for title, found in subjects(args).items():
@@ -96,6 +98,8 @@ def report(title: str, verdicts: list[Verdict]) -> str:
     if len({verdict.subject.source for verdict in verdicts}) > 1:
         parts += ["## By source\n", groups(verdicts, "source")]
     parts += ["## By category\n", groups(verdicts, "category", LEAST_IN_CATEGORY)]
+    if any(PREDICTED in verdict.figures for verdict in verdicts):
+        parts += ["## Known shapes in place of the prediction\n", gains(verdicts)]
     return "\n".join(parts)
 
 
@@ -111,6 +115,7 @@ def main() -> None:
     parser.add_argument("--than", nargs="+", type=Path, help="earlier .csv, whose objects are measured and compared")
     parser.add_argument("--textures", type=int, default=40, help="objects of each set whose texture is measured")
     parser.add_argument("--pictures", type=int, default=4, help="objects shown as best, as median and as worst")
+    parser.add_argument("--shape", choices=list(ShapeChoice), default="automatic", help="said of all objects")
     parser.add_argument("--quick", action="store_true", help="Pebble's shape only: no baselines, textures, pictures")
     parser.add_argument("--publish", action="store_true", help="write into docs/, too")
     parser.add_argument("--out", type=Path, default=Path("build/evaluation"))

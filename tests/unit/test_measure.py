@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from image_to_3d.inference.priors import view_frame
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -127,7 +128,7 @@ def test_of_a_ball_the_camera_sees_the_cap_in_front_of_it():
 def test_what_stands_behind_something_is_hidden():
     screen = box((-0.4, -0.4, 0.7), (0.4, 0.4, 0.75))
     points, seen = looks.surface_points(joined(ball(0.5), screen), FOCAL, 10_000, np.random.default_rng(0))
-    window = looks.project(points, FOCAL)[0]
+    window = view_frame.project(points, FOCAL)[0]
     behind = (points[:, 2] < 0.6) & (np.abs(window) < 0.45).all(axis=1)
     assert behind.sum() > 1000 and not seen[behind].any()
     assert seen[points[:, 2] == 0.75].all() and not seen[points[:, 2] == 0.7].any()
@@ -135,21 +136,21 @@ def test_what_stands_behind_something_is_hidden():
 
 def test_a_look_shows_outline_depth_and_normals():
     radius = 0.6
-    look = looks.Look.at(ball(radius), FOCAL, 192)
+    look = looks.look_at(ball(radius), FOCAL, 192)
     tangent = radius / np.sqrt(FOCAL**2 - radius**2)
     assert look.covered.mean() == pytest.approx(np.pi * (FOCAL * tangent) ** 2 / 4, rel=0.01)
     assert look.depth[96, 96] == pytest.approx(FOCAL - radius, abs=0.002)
     assert np.allclose(look.normals[96, 96], [0, 0, 1], atol=0.02)
     assert np.isinf(look.depth[0, 0]) and not look.covered[0, 0]
-    upper_right = looks.Look.at(ball(0.2, (0.5, 0.5, 0)), FOCAL, 96).covered
+    upper_right = looks.look_at(ball(0.2, (0.5, 0.5, 0)), FOCAL, 96).covered
     assert upper_right[:48, 48:].any() and not upper_right[48:].any() and not upper_right[:, :48].any()
 
 
 def test_normals_from_a_depth_map_are_the_surface_s_own_also_beside_a_step():
     body = joined(ball(0.7), box((-0.3, -0.3, 0.9), (0.3, 0.3, 1.0)))
-    look = looks.Look.at(body, FOCAL, 96)
-    again = looks.Look.from_depth(look.depth, FOCAL)
-    assert looks.normal_angle(look, again) < 6
+    look = looks.look_at(body, FOCAL, 96)
+    again = view_frame.Look.from_depth(look.depth, FOCAL)
+    assert view_frame.normal_angle(look, again) < 6
     on_plate = again.covered & (look.depth < FOCAL - 0.95)
     assert on_plate.sum() > 500 and np.allclose(again.normals[on_plate], [0, 0, 1], atol=0.01)
 
@@ -158,10 +159,10 @@ def test_a_plate_that_leans_by_thirty_degrees_has_normals_thirty_degrees_off():
     plate = box((-0.5, -0.5, -0.01), (0.5, 0.5, 0.01))
     leaning = plate.moved(mesh.Similarity(turn((1, 0, 0), 30), np.zeros(3)))
     # Face normals: vertex normals of a box point to its corners.
-    flat, tilted = (looks.Look.from_depth(looks.Look.at(m, FOCAL, 96).depth, FOCAL) for m in (plate, leaning))
-    assert looks.normal_angle(flat, tilted) == pytest.approx(30, abs=1.5)
-    empty = looks.Look.from_depth(np.full((96, 96), np.inf), FOCAL)
-    assert looks.normal_angle(flat, empty) == 90
+    flat, tilted = (view_frame.Look.from_depth(looks.look_at(m, FOCAL, 96).depth, FOCAL) for m in (plate, leaning))
+    assert view_frame.normal_angle(flat, tilted) == pytest.approx(30, abs=1.5)
+    empty = view_frame.Look.from_depth(np.full((96, 96), np.inf), FOCAL)
+    assert view_frame.normal_angle(flat, empty) == 90
 
 
 def test_volumes_overlap_as_they_should():
@@ -207,7 +208,7 @@ def test_the_inflated_disc_is_as_thick_as_it_is_wide_and_keeps_its_outline():
     u, v = np.meshgrid(axis, -axis)
     mask = (u - 0.2) ** 2 + (v - 0.1) ** 2 < radius**2
     pillow = measure("baselines").inflated_silhouette(mask, FOCAL)
-    assert looks.overlap(looks.Look.at(pillow, FOCAL, size).covered, mask) > 0.98
+    assert view_frame.overlap(looks.look_at(pillow, FOCAL, size).covered, mask) > 0.98
     assert np.ptp(pillow.vertices[:, 2]) == pytest.approx(2 * radius, abs=0.05)
     assert np.linalg.det(pillow.corners).sum() > 0
 

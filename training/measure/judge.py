@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.priors.view_frame import normal_angle, overlap
+
 from ..data.meshes import Model, Part
 from ..data.render import Look as Light
 from ..data.render import Renderer
@@ -16,7 +18,7 @@ from ..data.views import MAPS
 from .alignment import align
 from .baselines import ellipsoid, inflated_silhouette
 from .images import exposure, psnr, ssim
-from .looks import Look, normal_angle, overlap, surface_points
+from .looks import look_at, surface_points
 from .mesh import Array, Similarity, TriangleMesh
 from .product import Product, Result, Textured
 from .scores import nearest_distances, surface_scores
@@ -27,6 +29,9 @@ from .volume import volume_overlap
 ALIGNED_POINTS = 2_500
 #: Pixels along each side at which outlines are compared: the mask's. Normals: MAPS, the truth's.
 LOOK_SIZE = 192
+
+#: The method of a verdict's figures that are the prediction's own, where a known shape took its place.
+PREDICTED = "as predicted"
 
 Figures = dict[str, float]
 
@@ -59,11 +64,13 @@ class Judge:
         self._baselines: dict[str, dict[str, Figures]] = json.loads(kept.read_text()) if kept.exists() else {}
 
     def shape(self, subject: Subject) -> Verdict:
-        """Pebble's shape alone."""
+        """The shape alone; where a known shape took the prediction's place, the prediction is judged, too."""
         result = self._product.reconstruct(subject)
-        figures, alignment = geometry(result.mesh, subject)
-        figures |= _product_figures(subject, self._product, result)
-        return Verdict(subject, {"pebble": figures}, result, alignment)
+        found, alignment = geometry(result.mesh, subject)
+        figures = {"pebble": found | _product_figures(subject, self._product, result)}
+        if result.code.prior is not None:
+            figures[PREDICTED] = geometry(self._product.as_predicted(result).mesh, subject)[0]
+        return Verdict(subject, figures, result, alignment)
 
     def baselines(self, subject: Subject) -> dict[str, Figures]:
         """Figures of the inflated silhouette and of the ellipsoid."""
@@ -106,10 +113,10 @@ def geometry(predicted: TriangleMesh, subject: Subject) -> tuple[Figures, Simila
     alone = surface_scores(*nearest_distances(moved[seen], fixed[seen_true]))
     figures["visible alone f@0.1"] = alone["f@0.1"]
     figures["volume"] = volume_overlap(predicted.moved(alignment), truth)
-    look = Look.at(predicted, focal, LOOK_SIZE)
+    look = look_at(predicted, focal, LOOK_SIZE)
     figures["silhouette"] = overlap(look.covered, subject.mask > 127)
     figures["true silhouette"] = overlap(look.covered, subject.true_mask)
-    figures["normals"] = normal_angle(Look.at(predicted, focal, MAPS), subject.look)
+    figures["normals"] = normal_angle(look_at(predicted, focal, MAPS), subject.look)
     return figures, alignment
 
 

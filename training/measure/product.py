@@ -18,6 +18,8 @@ from inference.code import Code
 from inference.framing import FramedPhoto, spread
 from inference.monitor import Monitor
 from inference.network import Network
+from inference.priors.choose import ShapeChoice, choose_shape
+from inference.priors.prior_field import field_of
 from inference.runtime import Runtime, RuntimeSettings
 from inference.surface import Surface, SurfaceSettings, extract_surface
 from inference.systems import pebble
@@ -87,21 +89,35 @@ class _Remembering(Runtime):
 
 
 class Product:
-    """Pebble with the weights of a file, as the extension runs it."""
+    """Pebble with the weights of a file, as the extension runs it.
 
-    def __init__(self, network: Path) -> None:
+    Args:
+        network: the file.
+        shape: what is said of the objects' shapes.
+    """
+
+    def __init__(self, network: Path, shape: ShapeChoice = ShapeChoice.AUTOMATIC) -> None:
         reach_openvdb()
         # One thread, since the machine may be busy with other things and processor time is what is reported.
         self._runtime = _Remembering(RuntimeSettings(device="cpu", threads=1))
         self._system = pebble.Pebble()
         self._system.card = replace(pebble.Pebble.card, graphs=(network,))
+        self._shape = shape
 
     def reconstruct(self, subject: Subject) -> Result:
         """Shape, with the lens known as from EXIF: what is judged is the shape, not the lens."""
         self._runtime.forget()
         started = time.process_time()
         code = self._system.encode(framed(subject, subject.focal), self._runtime, Monitor())
-        surface = extract_surface(self._system.field(code, self._runtime), SurfaceSettings(), Monitor())
+        code = choose_shape(code, self._shape, lambda: self._system.field(code, self._runtime), Monitor()).code
+        return self._extracted(code, started)
+
+    def as_predicted(self, result: Result) -> Result:
+        """The same without a known shape."""
+        return self._extracted(result.code.as_predicted(), time.process_time())
+
+    def _extracted(self, code: Code, started: float) -> Result:
+        surface = extract_surface(field_of(self._system, code, self._runtime), SurfaceSettings(), Monitor())
         return Result(code, surface, view_frame(code), time.process_time() - started)
 
     def guessed_focal(self, subject: Subject) -> float:
@@ -114,7 +130,7 @@ class Product:
         uvs = unwrap(surface.vertices, surface.faces, Monitor())
         triangles, corner_uvs = result.mesh.triangles, uvs[:, [0, 1, 2, 0, 2, 3]].reshape(-1, 3, 2)
         mesh = UVMesh(surface.vertices, triangles.astype(np.int32), corner_uvs)
-        field = self._system.field(result.code, self._runtime)
+        field = field_of(self._system, result.code, self._runtime)
         maps = bake(result.code, field, mesh, BakeSettings(texture_size=TEXTURE_SIZE), Monitor())
         return Textured(result.mesh, corner_uvs, maps.base_color)
 

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage import measure
 
+from inference.priors.view_frame import Look
+
 from ..data import meshes, solid
 from ..data.__main__ import make_object
 from ..data.render import Camera, Renderer
 from ..data.views import MAPS, RENDERED
-from .looks import Look, surface_points
+from .looks import surface_points
 from .mesh import Array, Similarity, TriangleMesh, outwards, smooth
 
 #: The view whose photo is reconstructed, and how many others the texture is judged from.

@@ -4,9 +4,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.priors.view_frame import overlap
 from inference.raster import gradients, rasterize
 
-from .looks import overlap
 from .mesh import Array, TriangleMesh
 
 #: Cells along the longest side of the box round both.
