@@ -2,7 +2,7 @@
 """Make a checkpoint of the published network, to go on training it: ``python -m training.restore``.
 
 The ONNX file holds all that was trained, but with batch normalisation folded into the convolutions. What the folding
-took away, each layer's mean and variance, is measured anew on packed training views; the network is then the same
+took away, each layer's mean and variance, is measured anew on training views; the network is then the same
 function as the file, and ``python -m training.train --start build/pebble_start.pt`` begins where its training ended.
 """
 
@@ -16,10 +16,12 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
+from .dataset import Dataset, batches
 from .encoder import PHOTO
 from .export import DEFAULT_GRAPH, check
+from .features import Features
 from .network import Decoder, Pebble
-from .train import BATCH, Dataset, batches
+from .train import BATCH
 
 #: Batches of training views on which means and variances are measured.
 CALIBRATION_BATCHES = 24
@@ -115,7 +117,7 @@ def main() -> None:
     args = parser.parse_args()
     decoder = Decoder()
     fill(decoder, args.graph)
-    calibrate(decoder, Dataset(args.data / "packed", "train"))
+    calibrate(decoder, Dataset(args.data, "train", Features(args.data / "features")))
     torch.manual_seed(0)
     example = (torch.rand(1, 3, PHOTO, PHOTO) * 255, (torch.rand(1, 1, PHOTO, PHOTO) > 0.5).float())
     check(Pebble(decoder).eval(), args.graph, example)

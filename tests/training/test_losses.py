@@ -4,8 +4,9 @@
 import pytest
 import torch
 
-from training import train
+from training import losses
 from training.network import BINS, MAPS, Prediction
+from training.samples import Batch
 
 
 def sample(count=3):
@@ -16,7 +17,7 @@ def sample(count=3):
     front = -0.4 + 0.2 * torch.rand(count, 1, 1, 1, generator=generator) * axis
     depths = torch.cat([front.expand(-1, -1, MAPS, -1), 0.5 - front.expand(-1, -1, MAPS, -1)], 1)
     columns = torch.arange(40).expand(count, -1)
-    batch = train.Batch(
+    batch = Batch(
         photo=torch.zeros(count, 3, 192, 192),
         mask=torch.ones(count, 1, 192, 192),
         features=[],
@@ -32,13 +33,13 @@ def sample(count=3):
 
 def test_a_perfect_prediction_costs_nothing():
     batch, prediction = sample()
-    assert all(float(value) == pytest.approx(0, abs=1e-6) for value in train.losses(prediction, batch).values())
+    assert all(float(value) == pytest.approx(0, abs=1e-6) for value in losses.losses(prediction, batch).values())
 
 
 def test_a_shape_in_the_wrong_place_has_no_wrong_shape():
     batch, prediction = sample()
     moved = prediction._replace(depths=prediction.depths + torch.tensor([0.3, -0.2, 0.05])[:, None, None, None])
-    parts = train.losses(moved, batch)
+    parts = losses.losses(moved, batch)
     assert parts["front"] > 0.05
     assert parts["back"] > 0.05
     assert float(parts["front_shape"]) == pytest.approx(0, abs=1e-6)
@@ -51,7 +52,7 @@ def test_thickness_and_tilt_are_shape():
     thicker = prediction.depths + torch.tensor([-0.1, 0.1])[:, None, None]
     tilted = prediction.depths + 0.3 * torch.linspace(-1, 1, MAPS)[:, None]
     for wrong in (thicker, tilted):
-        parts = train.losses(prediction._replace(depths=wrong), batch)
+        parts = losses.losses(prediction._replace(depths=wrong), batch)
         assert parts["front_shape"] > 0.01
         assert parts["back_shape"] > 0.01
 
@@ -59,7 +60,7 @@ def test_thickness_and_tilt_are_shape():
 def test_the_place_is_not_learned_from_the_shape():
     batch, prediction = sample()
     depths = (prediction.depths * 1.2 + 0.3).requires_grad_()
-    train.placed(depths, batch.depths).sum().backward()
+    losses.placed(depths, batch.depths).sum().backward()
     assert torch.equal(depths.grad, torch.ones_like(depths))
 
 
@@ -67,4 +68,4 @@ def test_a_sample_of_which_nothing_is_known_costs_nothing():
     batch, prediction = sample()
     batch.depths[1] = torch.nan
     moved = prediction._replace(depths=prediction.depths + torch.tensor([0.0, 9.0, 0.0])[:, None, None, None])
-    assert all(float(value) == pytest.approx(0, abs=1e-6) for value in train.losses(moved, batch).values())
+    assert all(float(value) == pytest.approx(0, abs=1e-6) for value in losses.losses(moved, batch).values())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The whole road of Pebble's training, by its own commands: objects, pack, training, export, and back again."""
+"""The whole road of Pebble's training, by its own commands: objects, training, export, and back again."""
 
 import json
 import sys
@@ -10,11 +10,13 @@ import onnxruntime
 import pytest
 import torch
 
-from training import export, pack, restore, train
+from training import dataset, export, features, restore, samples, train
 from training.data import __main__ as data
+from training.data import compact, shards
+from training.encoder import Encoder
 
 #: Shapes of which enough are for training to fill a batch, and at least one for validation.
-SHAPES, VIEWS = 26, 6
+SHAPES, VIEWS = 26, 2
 
 
 def command(module, *arguments):
@@ -33,9 +35,8 @@ def road(tmp_path_factory):
     made = SimpleNamespace(
         data=folder / "dataset", run=folder / "pebble", graph=folder / "pebble.onnx", restored=folder / "start.pt"
     )
-    made.asked = ("--out", made.data, "--sources", "shapes", "--shapes", SHAPES, "--views", VIEWS)
+    made.asked = ("--out", made.data, "--sources", "shapes", "--shapes", SHAPES, "--views", VIEWS, "--traced", 0)
     assert command(data, *made.asked) == 0
-    command(pack, "--data", made.data)
     made.train = ("--data", made.data, "--out", made.run, "--report", 1)
     command(train, *made.train, "--minutes", 0.01)
     command(export, "--checkpoint", made.run / "checkpoint.pt", "--out", made.graph)
@@ -49,24 +50,67 @@ def lines(road):
     return [json.loads(line) for line in (road.run / "curves.jsonl").read_text().splitlines()]
 
 
-def test_each_shape_is_made_once_and_packed_once(road):
-    objects = {path: path.stat().st_mtime_ns for path in (road.data / "objects").rglob("*.npz")}
-    assert SHAPES - 4 <= len(objects) <= SHAPES  # a few are flat
-    index = pack.read_index(road.data / "packed")
-    assert {entry["name"] for entry in index} <= {path.stem for path in objects}
+def opened(road, split):
+    return dataset.Dataset(road.data, split, features.Features(road.data / "features"))
+
+
+def test_each_shape_is_made_once_in_the_files_of_its_split(road):
+    made = {path: path.stat().st_mtime_ns for path in (road.data / "objects").rglob("shape_*.*")}
+    records = {path: compact.Record(path.read_bytes()) for path in made if path.suffix == compact.SUFFIX}
+    wholes = {path.stem for path in made if path.suffix == ".npz"}
+    assert SHAPES - 4 <= len({path.stem for path in made}) <= SHAPES
+    for path, record in records.items():
+        assert record.told["split"] in ("train", "validation")
+        assert (path.stem in wholes) == (record.told["split"] == "validation")
+        assert record.views == (VIEWS if record.told["split"] == "train" else data.HELD_OUT_VIEWS)
     assert command(data, *road.asked) == 0
-    assert pack.pack(road.data) == 0
-    assert {path: path.stat().st_mtime_ns for path in (road.data / "objects").rglob("*.npz")} == objects
-    assert pack.read_index(road.data / "packed") == index
+    assert {path: path.stat().st_mtime_ns for path in (road.data / "objects").rglob("shape_*.*")} == made
 
 
-def test_what_is_packed_is_what_was_made(road):
-    arrays = pack.open_arrays(road.data / "packed")
-    for entry in pack.read_index(road.data / "packed"):
-        with np.load(road.data / "objects" / entry["source"] / f"{entry['name']}.npz") as stored:
-            for name in ("photo", "mask", "albedo"):
-                np.testing.assert_array_equal(arrays[name][entry["row"] : entry["row"] + VIEWS], stored[name])
-            np.testing.assert_array_equal(arrays["signed"][entry["number"]], stored["signed"])
+def test_what_is_trained_with_is_what_is_measured_with(road):
+    held_out = opened(road, "validation").objects
+    assert held_out
+    for record in held_out:
+        with np.load((road.data / "objects" / "shapes" / record.told["file"]).with_suffix(".npz")) as stored:
+            for number in range(record.views):
+                view = record.view(number)
+                np.testing.assert_allclose(view["depths"], stored["depths"][number], atol=0.002)
+                assert np.abs(view["photo"].astype(int) - stored["photo"][number]).mean() < 4
+                assert np.abs(view["mask"].astype(int) - stored["mask"][number]).max() <= 8
+
+
+def test_an_export_gathered_elsewhere_is_the_same_set(road, tmp_path):
+    count, written = shards.export(road.data, tmp_path / "shards")
+    assert written == sum(path.stat().st_size for path in (tmp_path / "shards").iterdir())
+    assert shards.gather(tmp_path / "shards", tmp_path / "dataset") == count
+    assert shards.gather(tmp_path / "shards", tmp_path / "dataset") == 0
+    for path in (road.data / "objects").rglob(f"*{compact.SUFFIX}"):
+        assert (tmp_path / "dataset" / path.relative_to(road.data)).read_bytes() == path.read_bytes()
+
+
+def test_features_are_computed_once_and_are_those_of_the_encoder(road, tmp_path):
+    known = opened(road, "validation").objects[:2]
+    pairs = [(record, view) for record in known for view in (0, 1)]
+    photos = samples.Raw.of(pairs).photo.numpy()
+    kept = features.Features(tmp_path)
+    first = kept.of(list("abcd"), [False, True] * 2, photos)
+    again = features.Features(tmp_path).of(list("dcba"), [True, False] * 2, np.zeros_like(photos))
+    expected = Encoder()(torch.from_numpy(photos).permute(0, 3, 1, 2).float())
+    for one, other, right in zip(first, again, expected, strict=True):
+        torch.testing.assert_close(one, other.flip(0))
+        torch.testing.assert_close(one[::2].float(), right[::2], atol=0.03, rtol=0.01)
+    assert (tmp_path / "features.bin").stat().st_size == 4 * features.ROW_BYTES
+
+
+def test_loaded_at_once_the_views_are_the_same(road):
+    kept, loaded = opened(road, "train"), dataset.LoadedDataset(road.data, "train", torch.device("cpu"), 2)
+    pairs = [(record, number % VIEWS) for number, record in enumerate(kept.objects[:5])]
+    same = [(next(o for o in loaded.objects if o.told == record.told), view) for record, view in pairs]
+    mirrored = [False, True, True, False, True]
+    one, other = kept.batch(pairs, mirrored), loaded.batch(same, mirrored)
+    assert other.features == []
+    for name in ("photo", "mask", "depths", "albedo", "camera"):
+        torch.testing.assert_close(getattr(one, name), getattr(other, name), equal_nan=True)
 
 
 def test_a_run_tells_where_it_begins_and_goes_on_where_it_stopped(road):
@@ -84,19 +128,18 @@ def test_a_run_tells_where_it_begins_and_goes_on_where_it_stopped(road):
 
 
 def test_a_run_is_judged_by_the_objects_it_began_with(road, tmp_path):
-    known = train.Dataset(road.data / "packed", "train")
-    everything = [entry["name"] for entry in known.objects]
-    train.settle_validation(known, tmp_path / "all.json")
-    assert [entry["name"] for entry in known.objects] == everything
+    known = opened(road, "train")
+    everything = [record.told["name"] for record in known.objects]
+    dataset.settle_validation(known, tmp_path / "all.json")
+    assert [record.told["name"] for record in known.objects] == everything
     (tmp_path / "earlier.json").write_text(json.dumps(everything[:3]))
-    train.settle_validation(known, tmp_path / "earlier.json")
-    assert [entry["name"] for entry in known.objects] == everything[:3]
+    dataset.settle_validation(known, tmp_path / "earlier.json")
+    assert [record.told["name"] for record in known.objects] == everything[:3]
 
 
 def test_the_exported_file_restored_is_the_same_network(road):
-    arrays = pack.open_arrays(road.data / "packed")
-    photo = torch.from_numpy(arrays["photo"][:2].copy()).permute(0, 3, 1, 2).float()
-    mask = torch.from_numpy(arrays["mask"][:2].copy())[:, None].float() / 255
+    raw = samples.Raw.of([(record, 0) for record in opened(road, "train").objects[:2]])
+    photo, mask = raw.photo.permute(0, 3, 1, 2).float(), raw.mask[:, None].float() / 255
     with torch.inference_mode():
         restored = export.load(road.restored)(photo, mask)
     session = onnxruntime.InferenceSession(road.graph, providers=["CPUExecutionProvider"])
@@ -107,7 +150,7 @@ def test_the_exported_file_restored_is_the_same_network(road):
 
 
 def test_too_few_objects_for_a_batch_are_refused_with_a_sentence(road):
-    few = train.Dataset(road.data / "packed", "validation")
+    few = opened(road, "validation")
     assert 0 < len(few.objects) < train.BATCH
     with pytest.raises(SystemExit, match="at least 16"):
-        next(train.prefetched(train.batches(few, train.BATCH, 0)))
+        next(dataset.prefetched(dataset.batches(few, train.BATCH, 0)))

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Build the training set: ``python -m training.data --out build/dataset`` (``make dataset``).
 
-Fetches what it needs, asks nothing, and makes each object into one ``.npz``; what exists already is
-passed over, so the command may be killed and started again. Several shards may run side by side
-(``--shard 0/2`` and ``--shard 1/2``).
+Fetches what it needs, asks nothing, and makes each object into one file; what exists already is passed over, so the
+command may be killed and started again. Several shards may run side by side (``--shard 0/2`` and ``--shard 1/2``).
+What is trained with is stored as ``compact`` says (``.views``), what is measured with as whole arrays (``.npz``), and
+validation objects both ways.
+
+``--export DIR`` then writes what is trained with into a few files, from which ``--import DIR`` of a later round starts.
 """
 
 import argparse
@@ -12,12 +15,13 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import assemblies, meshes, reshaped, shapes, solid, sources, split, sweethome, views
+from . import assemblies, compact, meshes, packs, reshaped, shapes, shards, solid, sources, split, sweethome, views
 from .cutouts import Cutter
 from .meshes import Model
 from .render import Renderer
@@ -25,24 +29,28 @@ from .render import Renderer
 if TYPE_CHECKING:
     from .tracing import PathTracer
 
-SOURCES = ("sweethome", "assemblies", "shapes", "infinigen")
-VIEWS = 8
+SOURCES = ("sweethome", "assemblies", "shapes", "objects", "infinigen")
+#: Views of an object that is trained with, and of one that is held out.
+VIEWS, HELD_OUT_VIEWS = 4, 8
 #: Of the views: 1 without shadows, floors, real cut-outs and views from far above; 2 without path-traced photos.
 VERSION = 3
 #: Share of objects that get a random two-colour pattern over their own colours.
-PATTERN_CHANCE = {"infinigen": 0.12, "sweethome": 0.3, "shapes": 0.7, "assemblies": 0.04}
+PATTERN_CHANCE = {"infinigen": 0.12, "sweethome": 0.3, "shapes": 0.7, "assemblies": 0.04, "objects": 0.2}
 #: Sources whose objects are worth reshaped copies; of the others a new seed makes a new object.
 RESHAPED = ("sweethome", "infinigen")
-#: Share of the views of training objects without such a pattern whose photo is path-traced.
+#: Share of the views of training objects without such a pattern whose photo is path-traced, unless ``--traced`` is.
 CYCLES_CHANCE = 0.06
 #: Objects whose solid fills less than this share of its bounding box hold nothing to learn from.
 MIN_SOLID_CELLS = 400
+
+#: Suffixes that say that an object is made, or that it cannot be.
+ENDS = (compact.SUFFIX, ".npz", ".rejected")
 
 Job = tuple[str, Path, Callable[[], Model]]
 
 
 def jobs(args: argparse.Namespace) -> Iterator[Job]:
-    """(name, output file, loader) of all objects whose meshes are at hand, then of their reshaped copies."""
+    """(name, file without suffix, loader) of all objects whose meshes are at hand, then of their reshaped copies."""
     found = list(originals(args))
     yield from found
     for number in range(1, args.copies + 1):
@@ -59,6 +67,9 @@ def originals(args: argparse.Namespace) -> Iterator[Job]:
         for entry in sweethome.entries(libraries):
             name = f"{entry.library}_{entry.path.parent.name}_{entry.path.stem}"
             yield _job(args, "sweethome", name, entry.path, entry.category, y_up=True)
+    for path in packs.files(args.objects) if "objects" in args.sources and args.objects else ():
+        name = f"{path.parent.name}_{path.stem}"
+        yield name, _path(args, "objects", name), functools.partial(packs.load, path, name)
     made = {"assemblies": ("assembly", assemblies.random_assembly), "shapes": ("shape", shapes.random_shape)}
     for source, (word, make) in made.items():
         for seed in range(getattr(args, source) if source in args.sources else 0):
@@ -70,7 +81,7 @@ def originals(args: argparse.Namespace) -> Iterator[Job]:
 
 
 def _path(args: argparse.Namespace, source: str, name: str) -> Path:
-    return args.out / "objects" / source / f"{name}.npz"
+    return args.out / "objects" / source / name
 
 
 def _job(args: argparse.Namespace, source: str, name: str, path: Path, category: str, y_up: bool) -> Job:
@@ -100,17 +111,25 @@ def path_tracer() -> "PathTracer":
     return PathTracer()
 
 
+@dataclass(frozen=True)
+class Tracing:
+    """What path-traces photos, once it is started, and the share of the views that it does."""
+
+    start: Callable[[], "PathTracer"]
+    share: float = CYCLES_CHANCE
+
+
 def tracers(
-    start: Callable[[], "PathTracer"], model: Model, pattern: dict[str, object], fingerprint: str, seed: int, count: int
+    tracing: Tracing, model: Model, pattern: dict[str, object], fingerprint: str, seed: int, count: int
 ) -> list["PathTracer | None"]:
     """For each of ``count`` views, what path-traces its photo, with the model loaded, or None.
 
     Drawn apart from the view's other random numbers, which are the same whether views are path-traced or not.
     """
-    chosen = np.random.default_rng([seed, 3]).random(count) < CYCLES_CHANCE
+    chosen = np.random.default_rng([seed, 3]).random(count) < tracing.share
     if not chosen.any() or pattern["pattern"] or split.split_of(fingerprint) != "train":
         return [None] * count
-    tracer = start()
+    tracer = tracing.start()
     tracer.load(model)
     return [tracer if each else None for each in chosen]
 
@@ -120,11 +139,11 @@ def make_object(
     model: Model,
     view_count: int,
     cutter: Cutter | None = None,
-    start_tracer: Callable[[], "PathTracer"] | None = None,
+    tracing: Tracing | None = None,
 ) -> dict[str, np.ndarray]:
     """All arrays of one object: its solid and its views.
 
-    Some views are cut out by ``cutter``, and some photos path-traced by what ``start_tracer`` gives, where given.
+    Some views are cut out by ``cutter``, and some photos path-traced, where these are given.
     """
     seed = zlib.crc32(f"{model.source}/{model.name}".encode())
     rng = np.random.default_rng(seed)
@@ -137,8 +156,8 @@ def make_object(
     pattern = views.sample_pattern(rng, PATTERN_CHANCE.get(model.source, 0.0))
     fingerprint = meshes.fingerprint(model)
     traced: list[PathTracer | None] = [None] * view_count
-    if start_tracer is not None:
-        traced = tracers(start_tracer, model, pattern, fingerprint, seed, view_count)
+    if tracing is not None:
+        traced = tracers(tracing, model, pattern, fingerprint, seed, view_count)
     made = [views.make_view(renderer, points, pattern, rng, cutter, tracer) for tracer in traced]
     arrays = {name: np.stack([getattr(view, name) for view in made]) for name in vars(made[0])}
     return {
@@ -181,22 +200,36 @@ class Maker:
         for name, path, read in jobs(self.args):
             is_mine = zlib.crc32(name.encode()) % self.count == self.index
             is_wanted = self.args.only is None or name in self.args.only
-            if is_mine and is_wanted and not path.exists() and not path.with_suffix(".rejected").exists():
+            if is_mine and is_wanted and not any(path.with_name(path.name + end).exists() for end in ENDS):
                 self._make(name, path, read)
 
     def _make(self, name: str, path: Path, read: Callable[[], Model]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        tracing = Tracing(path_tracer, self.args.traced)
         try:
-            arrays = make_object(self.renderer, read(), self.args.views, self.cutter, path_tracer)
+            model = read()
+            is_trained = split.split_of(meshes.fingerprint(model)) == "train"
+            count = self.args.views if is_trained else HELD_OUT_VIEWS
+            arrays = make_object(self.renderer, model, count, self.cutter, tracing)
         except Exception as error:  # noqa: BLE001 - one unreadable model must not end hours of work
-            path.with_suffix(".rejected").write_text(repr(error))
+            path.with_name(path.name + ".rejected").write_text(repr(error))
             print("rejected", name, repr(error)[:150], file=sys.stderr, flush=True)
             return
-        part = path.with_suffix(".part")
+        store(path, arrays)
+        print("made", name, flush=True)
+
+
+def store(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write one object's files, ``path`` with the first or the second of ``ENDS`` or both, never half of one."""
+    part = path.with_name(path.name + ".part")
+    if str(arrays["split"]) != "test":
+        views = path.with_name(path.name + compact.SUFFIX)
+        part.write_bytes(compact.encode(arrays, views.name))
+        part.rename(views)
+    if str(arrays["split"]) != "train":
         with part.open("wb") as file:
             np.savez(file, **arrays)
-        part.rename(path)
-        print("made", name, flush=True)
+        part.rename(path.with_name(path.name + ".npz"))
 
 
 def _names(path: str) -> frozenset[str]:
@@ -216,7 +249,13 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--shapes", type=int, default=285, help="number of random shapes")
     parser.add_argument("--assemblies", type=int, default=1900, help="number of objects assembled from parts")
     parser.add_argument("--copies", type=int, default=1, help="reshaped copies of each furniture and infinigen object")
-    parser.add_argument("--views", type=int, default=VIEWS)
+    parser.add_argument("--objects", type=Path, help="folder of packed meshes, if there is one: see training/DATA.md")
+    parser.add_argument("--views", type=int, default=VIEWS, help="of an object that is trained with")
+    parser.add_argument("--traced", type=float, default=CYCLES_CHANCE, help="share of the photos that are path-traced")
+    parser.add_argument("--import", dest="imported", type=Path, help="folder of an export to start from, if it exists")
+    parser.add_argument(
+        "--export", dest="exported", type=Path, help="write what is trained with there, when all is made"
+    )
     parser.add_argument("--only", type=_names, help="text file of names, such as shape_00012: only these are made")
     parser.add_argument("--shard", default="0/1", help="this process's share, as in 0/2")
     return parser.parse_args()
@@ -229,6 +268,8 @@ def main() -> int:
         args.meshes = args.out / "infinigen"
     else:
         args.seeds = 0
+    if args.imported and args.imported.is_dir():
+        print("imported", shards.gather(args.imported, args.out), "objects", flush=True)
     try:
         if "sweethome" in args.sources:
             args.sweethome = args.sweethome or sources.furniture(args.out / "downloads")
@@ -242,6 +283,8 @@ def main() -> int:
     except sources.SourceProblem as problem:
         print(problem, file=sys.stderr)
         return 1
+    if args.exported:
+        print("exported {} objects, {} bytes".format(*shards.export(args.out, args.exported)))
     return 0
 
 

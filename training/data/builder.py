@@ -40,13 +40,13 @@ def _part(form: Form, surface: Surface | None) -> Part:
             raise ValueError("a form without colours needs a surface")
         colors = np.clip(form.colors, 0, 1)[form.faces].astype(np.float32)
         return Part(corners, normals, colors)
-    uv = form.uv if surface.mapping == "own" else _projected(corners, surface)
+    uv = form.uv if surface.mapping == "own" else projected(corners, surface)
     if uv is None:
         raise ValueError("the form has no uv of its own")
     return Part(corners, normals, np.full(corners.shape, 0.7, np.float32), uv.astype(np.float32), surface.texture)
 
 
-def _projected(corners: np.ndarray, surface: Surface) -> np.ndarray:
+def projected(corners: np.ndarray, surface: Surface) -> np.ndarray:
     """Uv of each face from the axis it looks along, so that print can be read from outside."""
     face = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     axis = np.abs(face).argmax(1)

@@ -9,12 +9,9 @@ not hollow an object out. Shells thinner than the network can represent are thic
 import numpy as np
 from scipy import ndimage
 
+from .grid import CELL, EXTENT, RESOLUTION, TRUNCATION
 from .meshes import Model, sample_surface
 
-#: Cells along each axis of the grid, which spans [-EXTENT, EXTENT] of the object's units.
-RESOLUTION = 96
-EXTENT = 1.1
-CELL = 2 * EXTENT / RESOLUTION
 #: Radius of the rolling ball, object units (the longest side is 2).
 CLOSING = 1.5 * CELL
 #: A space this far from the surface is open whatever its depth; narrower ones (a spout, the gap
@@ -25,8 +22,6 @@ NARROW_REACH = 6
 PADDING = 6
 #: Half of the least thickness, object units: together about 1.5 cells.
 HALF_SHELL = 0.75 * CELL
-#: Distances are stored as int8, in units of TRUNCATION / 127.
-TRUNCATION = 0.20
 SURFACE_SAMPLES = 300_000
 
 
