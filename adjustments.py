@@ -5,6 +5,7 @@ The sliders are on the window manager, not in the file: dragging them makes no u
 object shows a coarse surface; when it has come to rest, the exact one is made, with its texture, as one undo step.
 """
 
+import math
 import time
 from dataclasses import asdict, replace
 from typing import Any
@@ -49,8 +50,22 @@ class Adjustments:
         return asdict(surface) | asdict(bake) | self._changed.get(target.session_uid, {})
 
     def change(self, target: bpy.types.Object, name: str, value: object) -> None:
-        """Change one value."""
-        self._changed.setdefault(target.session_uid, {})[name] = value
+        """Change one value; the one that the object was made with is no change, as after Esc while a slider is dragged.
+
+        Raises:
+            ModelError: the object's stored settings are damaged.
+        """
+        surface, bake = load_settings(target)
+        made_with = (asdict(surface) | asdict(bake))[name]
+        changed = self._changed.setdefault(target.session_uid, {})
+        changed[name] = value
+        # Sliders have single precision.
+        if value == made_with or (isinstance(value, float) and math.isclose(value, made_with, rel_tol=1e-6)):
+            del changed[name]
+
+    def has_changes(self, target: bpy.types.Object) -> bool:
+        """Whether there is anything to apply."""
+        return bool(self._changed.get(target.session_uid))
 
     def changes_surface(self, target: bpy.types.Object) -> bool:
         """Whether a changed value has to do with the surface, not only with the texture."""
@@ -89,9 +104,12 @@ class LivePreview:
         self._job: Job[Any] | None = None
 
     def touch(self, target: bpy.types.Object) -> None:
-        """A slider of this object was moved."""
+        """A slider of this object was moved; moved back, nothing is made anew."""
         if target.name != self._target:
             end_previews()
+        if not ADJUSTMENTS.has_changes(target):
+            self.stop()
+            return
         self._target, self._touched = target.name, time.monotonic()
         self._is_stale = ADJUSTMENTS.changes_surface(target)
         if not bpy.app.timers.is_registered(_tick):
@@ -180,7 +198,11 @@ def change_active(name: str, value: object, *, live: bool) -> None:
     """The slider of that name was moved for the active object."""
     target = bpy.context.object
     if has_code(target):
-        ADJUSTMENTS.change(target, name, value)
+        try:
+            ADJUSTMENTS.change(target, name, value)
+        except ModelError as error:
+            ENGINE.failure = error
+            return
         if live and not bpy.app.background:
             LIVE.touch(target)
 

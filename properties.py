@@ -21,7 +21,7 @@ from .inference.priors.choose import ShapeChoice
 from .inference.systems import get_system, system_ids
 from .models import MODELS, models_folder
 from .options import DEFAULT_QUALITY, QUALITIES, TEXTURE_SIZES
-from .retopology_properties import ImageTo3DRetopology
+from .retopology_properties import TEXTURE_ITEMS, ImageTo3DRetopology
 from .scene.camera import camera_in_use, photo_fade, set_photo_fade
 from .scene.family import sculpture_of
 from .scene.shelf import shelve
@@ -44,7 +44,6 @@ SHAPE_ITEMS = (
     (ShapeChoice.BOX.name, "Box", "A box that stands upright, with rounded edges"),
     (ShapeChoice.BALL.name, "Ball", "A ball"),
 )
-TEXTURE_ITEMS = tuple((str(size), f"{size} px", f"Maps of {size} by {size} pixels") for size in TEXTURE_SIZES)
 CUSTOM_QUALITY = ("CUSTOM", "Custom", "As set under Detail")
 QUALITY_ITEMS = tuple((key, quality.label, quality.description) for key, quality in QUALITIES.items())
 

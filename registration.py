@@ -17,6 +17,7 @@ MODULES = (
     "shortcuts",
     "presets",
     "adjustments",
+    "modelling_keeper",
     "reveal",
     "shelf",
     "translations",

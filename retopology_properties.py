@@ -4,7 +4,10 @@
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty
 
+from .options import TEXTURE_SIZES
 from .translations import OWN_CONTEXT
+
+TEXTURE_ITEMS = tuple((str(size), f"{size} px", f"Maps of {size} by {size} pixels") for size in TEXTURE_SIZES)
 
 METHOD_ITEMS = (
     ("QUADS", "Quads", "QuadriFlow: even quads that follow the shape; the mesh is healed by voxels first"),
@@ -39,6 +42,7 @@ LEVELS_TEXTS = {
     "description": "Further meshes with ever fewer faces and the same UVs, so that one bake serves all",
 }
 RATIO_TEXTS = {"name": "Ratio", "description": "Faces of each level of detail against the one before"}
+BAKED_SIZE_TEXTS = {"name": "Texture Size", "description": "Pixels along each side of the maps of the low-poly mesh"}
 NORMALS_TEXTS = {"name": "Normals", "description": "Bake the high-poly's shape into a normal map"}
 OCCLUSION_TEXTS = {
     "name": "Ambient Occlusion",
@@ -81,6 +85,7 @@ class ImageTo3DRetopology(bpy.types.PropertyGroup):
     keep_sharp: BoolProperty(**SHARP_TEXTS)
     levels: IntProperty(**LEVELS_TEXTS, default=0, min=0, max=6)
     level_ratio: FloatProperty(**RATIO_TEXTS, default=0.5, min=0.05, max=0.95, subtype="FACTOR")
+    texture_size: EnumProperty(**BAKED_SIZE_TEXTS, items=TEXTURE_ITEMS, default="2048")
     normals: BoolProperty(**NORMALS_TEXTS, default=True)
     occlusion: BoolProperty(**OCCLUSION_TEXTS, default=True)
     occlusion_samples: IntProperty(**SAMPLES_TEXTS, default=32, min=1, soft_max=256, max=4096)

@@ -135,7 +135,7 @@ class PreviewSurfaceTask:
 
     def finish(self, _context: bpy.types.Context, result: Surface) -> None:
         """Show it; nothing of it is part of the file."""
-        show_preview(existing(self.target), result)
+        show_preview(existing(self.target), result, self.settings)
 
 
 class _PhotosTask:

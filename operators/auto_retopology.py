@@ -102,7 +102,7 @@ class IMAGE_TO_3D_OT_add_levels(bpy.types.Operator):
     bl_label = "Add Levels of Detail"
     bl_options = {"REGISTER", "UNDO"}
 
-    levels: IntProperty(**LEVELS_TEXTS, default=2, min=1, max=6)
+    levels: IntProperty(**LEVELS_TEXTS, default=2, min=0, max=6)
     level_ratio: FloatProperty(**RATIO_TEXTS, default=0.5, min=0.05, max=0.95, subtype="FACTOR")
 
     @classmethod
@@ -114,8 +114,19 @@ class IMAGE_TO_3D_OT_add_levels(bpy.types.Operator):
             return False
         return True
 
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        """From the sidebar: with its settings."""
+        settings = context.scene.image_to_3d.retopology
+        for name in ("levels", "level_ratio"):
+            if not self.properties.is_property_set(name):
+                setattr(self, name, getattr(settings, name))
+        return self.execute(context)
+
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Add and name them."""
+        if self.levels == 0:
+            self.report({"WARNING"}, rpt_("Levels of Detail is 0: none was added. Set how many you want"))
+            return {"CANCELLED"}
         made = add_levels(context, context.object, self.levels, self.level_ratio)
         counts = ", ".join(f"'{item.name}' {len(item.data.polygons):,}" for item in made)
         self.report({"INFO"}, rpt_(Sentence("Added {counts} faces; they are hidden in the viewport", counts=counts)))

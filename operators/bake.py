@@ -80,7 +80,7 @@ class IMAGE_TO_3D_OT_bake(TaskOperator, bpy.types.Operator):
             if not self.properties.is_property_set(name):
                 setattr(self, name, getattr(settings.retopology, name))
         if not self.properties.is_property_set("texture_size"):
-            self.texture_size = int(settings.texture_size)
+            self.texture_size = int(settings.retopology.texture_size)
         if not self.properties.is_property_set("photo_strength"):
             self.photo_strength = settings.photo_strength
         if runs_in_window(context) and self._has_question(context):

@@ -11,6 +11,7 @@ from ..inference.cutout import CutoutMethod, CutoutSettings
 from ..inference.errors import CutoutError
 from ..inference.sentence import Sentence
 from ..scene.cutout_image import feather, find_cutout_image, invert, is_cutout_image
+from ..status_text import clear_status, show_status
 from ..tasks import CutOutTask
 from ..translations import iface_, rpt_, tip_
 from .arguments import scene_cutout_settings
@@ -152,7 +153,7 @@ class IMAGE_TO_3D_OT_cutout_box(_CutoutImageOperator, bpy.types.Operator):
         """Wait for the drag."""
         self._corners: list[tuple[float, float]] = []
         context.window.cursor_modal_set("CROSSHAIR")
-        context.workspace.status_text_set(iface_("Drag a box round the object     Esc: Cancel"))
+        show_status(context, iface_("Drag a box round the object     Esc: Cancel"))
         context.window_manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
 
@@ -185,7 +186,7 @@ class IMAGE_TO_3D_OT_cutout_box(_CutoutImageOperator, bpy.types.Operator):
     def _end(self, context: bpy.types.Context) -> None:
         BOX.corners = None
         context.window.cursor_modal_restore()
-        context.workspace.status_text_set(None)
+        clear_status()
         context.area.tag_redraw()
 
 

@@ -4,6 +4,7 @@
 import bpy
 from bpy.props import BoolProperty, FloatProperty
 
+from .. import modelling_keeper
 from ..inference.errors import ReconstructionError
 from ..inference.sentence import Sentence
 from ..retopology_properties import SYMMETRY_TEXTS, TOLERANCE_TEXTS
@@ -43,7 +44,7 @@ class IMAGE_TO_3D_OT_prepare_retopology(bpy.types.Operator):
         return self.execute(context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        """Prepare, then show the target."""
+        """Prepare, then start modelling."""
         high = context.object
         try:
             prepared = prepare(context, high, self.tolerance, use_symmetry=self.use_symmetry)
@@ -59,24 +60,14 @@ class IMAGE_TO_3D_OT_prepare_retopology(bpy.types.Operator):
             )
         template = MIRRORED_TARGET if prepared.is_mirrored else TARGET
         self.report({"INFO"}, rpt_(Sentence(template, name=low.name, error=prepared.symmetry.error)))
-        _show(context, low)
+        modelling_keeper.note(low)
         if self.edit:
             _start_modelling(context)
         return {"FINISHED"}
 
 
-def _show(context: bpy.types.Context, low: bpy.types.Object) -> None:
-    """The retopology overlay where there is a viewport to set it in; otherwise the mesh is drawn in front."""
-    space = context.space_data
-    if space is not None and space.type == "VIEW_3D":
-        space.overlay.show_retopology = True
-    else:
-        low.show_in_front = True
-
-
 def _start_modelling(context: bpy.types.Context) -> None:
     bpy.ops.object.mode_set(mode="EDIT")
-    context.scene.tool_settings.mesh_select_mode = (True, False, False)
     if context.area is not None and context.area.type == "VIEW_3D":
         bpy.ops.wm.tool_set_by_id(name=TOOL)
 

@@ -2,6 +2,7 @@
 """One way to run a task from an operator: modal in a window, blocking from scripts and in background."""
 
 import logging
+from functools import partial
 from typing import Any
 
 import bpy
@@ -12,6 +13,7 @@ from ..inference.sentence import Sentence
 from ..jobs import JobState
 from ..preferences import user_settings
 from ..reveal import area_identifier, reveal
+from ..status_text import clear_status, show_status
 from ..translations import error_text, iface_, rpt_, tip_
 
 TICK_SECONDS = 0.05
@@ -35,20 +37,16 @@ class ModalDisplay:
         shown = (job.stage, round(ENGINE.fraction * 100))
         if shown != self._shown:
             self._shown = shown
-            context.workspace.status_text_set(
-                iface_(
-                    Sentence(
-                        "Image to 3D: {stage}, {percent} %     Esc: Cancel", stage=Sentence(shown[0]), percent=shown[1]
-                    )
-                )
+            told = Sentence(
+                "Image to 3D: {stage}, {percent} %     Esc: Cancel", stage=Sentence(shown[0]), percent=shown[1]
             )
+            show_status(context, iface_(told))
             redraw_sidebars()
 
     def remove(self) -> None:
         """Take all of it away; also called while a file is being loaded."""
         bpy.context.window_manager.event_timer_remove(self._timer)
-        for workspace in bpy.data.workspaces:
-            workspace.status_text_set(None)
+        clear_status()
         redraw_sidebars()
 
 
@@ -73,6 +71,23 @@ class TaskOperator:
     _task: Task[Any]
     _display: ModalDisplay
     _area = 0
+
+    def __init_subclass__(cls) -> None:
+        """Let an operator that goes on with a job in another window begin whatever is selected or shown by now."""
+        super().__init_subclass__()
+        own_poll, own_invoke = cls.poll.__func__, cls.invoke
+
+        def poll(kind: type[TaskOperator], context: bpy.types.Context) -> bool:
+            return getattr(kind, "bl_idname", "") in ORPHANS or own_poll(kind, context)
+
+        def invoke(self: TaskOperator, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+            known = ORPHANS.pop(getattr(type(self), "bl_idname", ""), None)
+            if known is None:
+                return own_invoke(self, context, event)
+            vars(self).update(known)
+            return self._watch(context)
+
+        cls.poll, cls.invoke = classmethod(poll), invoke
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
@@ -115,6 +130,10 @@ class TaskOperator:
             ENGINE.failure = error
             return self._leave(error)
         self._area = area_identifier(context)
+        return self._watch(context)
+
+    def _watch(self, context: bpy.types.Context) -> set[str]:
+        """Follow the job in progress from this window."""
         self._display = ModalDisplay(context)
         ENGINE.on_end = self._display.remove
         context.window_manager.modal_handler_add(self)
@@ -155,5 +174,27 @@ class TaskOperator:
         return {"CANCELLED"}
 
     def cancel(self, _context: bpy.types.Context) -> None:
-        """Blender ends the operator itself: it quits or loads a file."""
-        ENGINE.shutdown()
+        """Blender ends the operator itself: its window was closed, and the job goes on; or it quits or loads a file.
+
+        Then the job has ended before, or ends when Blender does (see ``engine.py``).
+        """
+        if ENGINE.job is None:
+            return
+        ENGINE.on_end = None
+        self._display.remove()
+        arguments = {name: getattr(self, name) for name in self.properties.keys()}  # noqa: SIM118 - not a dict
+        ORPHANS[type(self).bl_idname] = dict(vars(self))
+        bpy.app.timers.register(partial(_carry_on, type(self).bl_idname, arguments), first_interval=0.0)
+
+
+ORPHANS: dict[str, dict[str, Any]] = {}
+"""What operators knew whose window was closed during their job, by ``bl_idname``, until they have begun anew."""
+
+
+def _carry_on(identifier: str, arguments: dict[str, Any]) -> None:
+    """Once the window is gone: begin the operator anew in another one, where it goes on with its job."""
+    windows = bpy.context.window_manager.windows
+    if ENGINE.job is not None and windows:
+        with bpy.context.temp_override(window=windows[0]):
+            getattr(bpy.ops.image_to_3d, identifier.partition(".")[2])("INVOKE_DEFAULT", True, **arguments)
+    ORPHANS.pop(identifier, None)

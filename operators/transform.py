@@ -13,6 +13,7 @@ from ..scene.family import family_of, move_family
 from ..scene.retopology import low_frame
 from ..scene.transform import Origin, move_origin, resize, stand_upright
 from ..scene.units import length_text
+from ..status_text import clear_status, show_status
 from ..translations import error_text, iface_, rpt_, tip_
 
 SIDES = (
@@ -173,11 +174,11 @@ class IMAGE_TO_3D_OT_pick_distance(bpy.types.Operator):
         text = "Click the first point on the object     Esc: Cancel"
         if self._points:
             text = "Click the second point on the object     Esc: Cancel"
-        context.workspace.status_text_set(iface_(text))
+        show_status(context, iface_(text))
 
     def _end(self, context: bpy.types.Context) -> None:
         context.window.cursor_modal_restore()
-        context.workspace.status_text_set(None)
+        clear_status()
 
 
 class IMAGE_TO_3D_OT_set_origin(_MeshOperator, bpy.types.Operator):

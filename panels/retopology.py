@@ -5,6 +5,7 @@ import bpy
 
 from ..inference.sentence import Sentence
 from ..scene.mesh_check import MeshCheck
+from ..scene.modelling_tools import former_tools
 from ..scene.retopology import check_of
 from ..text import wrap
 from .sidebar import SidebarPanel, draw_fold
@@ -28,7 +29,10 @@ class IMAGE_TO_3D_PT_retopology(SidebarPanel, bpy.types.Panel):
         column.prop(settings, "method")
         column.prop(settings, "faces")
         layout.operator("image_to_3d.auto_retopology", icon="MOD_REMESH")
-        layout.operator("image_to_3d.prepare_retopology", icon="GREASEPENCIL")
+        if former_tools(context.object):
+            layout.operator("image_to_3d.finish_retopology", icon="CHECKMARK")
+        else:
+            layout.operator("image_to_3d.prepare_retopology", icon="GREASEPENCIL")
         layout.operator("image_to_3d.add_levels", icon="MESH_ICOSPHERE")
         check = check_of(context.object)
         if check is not None:
@@ -54,7 +58,7 @@ class IMAGE_TO_3D_PT_bake(SidebarPanel, bpy.types.Panel):
         scene = context.scene.image_to_3d
         settings = scene.retopology
         column = layout.column()
-        column.prop(scene, "texture_size")
+        column.prop(settings, "texture_size")
         column.prop(settings, "normals")
         column.prop(settings, "occlusion")
         layout.operator("image_to_3d.bake", icon="RENDER_STILL")

@@ -7,6 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import bpy
+import numpy as np
+from mathutils import Vector
+from numpy.typing import NDArray
 
 from ..inference.pipeline import Reconstruction, Settings
 from .camera import create_camera, match_render
@@ -17,8 +20,10 @@ from .mesh import create_mesh
 from .placement import Placement
 from .places import AT_CURSOR, Place, find_place
 from .provenance import store_provenance
+from .retopology import high_of
 from .selection import leave_edit_mode, make_active
-from .stored_code import load_code, store_code, store_settings
+from .stored_code import load_code, load_settings, store_code, store_settings
+from .transform import follow, vertices_of
 
 CREATED_TYPES = ("objects", "meshes", "materials", "images", "cameras", "collections")
 """Collections of ``bpy.data`` that building adds to."""
@@ -92,9 +97,10 @@ def build(
 def rebuild(target: bpy.types.Object, reconstruction: Reconstruction, settings: Settings) -> None:
     """Give an object the surface and maps that its code was made into again.
 
-    The object's place, its camera and its origin stay, so that what was modelled on it still fits. Its former mesh and
-    material leave the object but stay in the file, with whatever the artist did to them, until it is saved without a
-    user of theirs.
+    The object's place, its camera and its origin stay, so that what was modelled on it still fits. Only where its base
+    is cut at another height, and nothing was modelled on it yet, surface and camera are lowered so that it stands as it
+    did. Its former mesh and material leave the object but stay in the file, with whatever the artist did to them, until
+    it is saved without a user of theirs.
 
     Args:
         target: an object that was reconstructed from a photo.
@@ -109,14 +115,34 @@ def rebuild(target: bpy.types.Object, reconstruction: Reconstruction, settings: 
     leave_edit_mode(target)
     with all_or_nothing():
         vertices = placement.to_local(reconstruction.surface.vertices)
-        mesh = create_mesh(target.name, vertices, reconstruction.surface.faces, reconstruction.uvs)
+        lowering = standing_shift(target, vertices, settings)
+        mesh = create_mesh(target.name, vertices + lowering, reconstruction.surface.faces, reconstruction.uvs)
         mesh.materials.append(create_material(target.name, reconstruction.maps))
     target.data = mesh
     # What ran again has new times; the network did not.
     facts = facts_of(target)
     seconds = {**facts.seconds, **reconstruction.seconds}
     store_facts(target, replace(facts, seconds=seconds, warnings=tuple(reconstruction.warnings)))
+    follow(target, Vector(lowering))
     store_settings(target, replace(settings, mirror=reconstruction.mirror))
+
+
+def standing_shift(target: bpy.types.Object, vertices: NDArray[np.float32], settings: Settings) -> NDArray[np.float32]:
+    """By how much a new surface has to be moved so that the object stands where it stood.
+
+    Args:
+        target: the object with its own mesh.
+        vertices: (n, 3) of the new surface, local coordinates.
+        settings: by which it was made.
+
+    Returns:
+        (3,) in local coordinates; zeros where the base is cut as before, or low-poly meshes lie on the surface.
+    """
+    shift = np.zeros(3, np.float32)
+    is_cut_anew = settings.surface.base_cut != load_settings(target)[0].base_cut
+    if is_cut_anew and target.data.vertices and not any(high_of(item) == target for item in bpy.data.objects):
+        shift[2] = vertices_of(target.data)[:, 2].min() - vertices[:, 2].min()
+    return shift
 
 
 @contextmanager

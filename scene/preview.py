@@ -8,7 +8,9 @@ the artist made of the object, in an undo step, and in a file that Blender saved
 import bmesh
 import bpy
 
+from ..inference.pipeline import Settings
 from ..inference.surface import Surface
+from .build import standing_shift
 from .mesh import create_plain_mesh
 from .selection import leave_edit_mode
 from .stored_code import load_code
@@ -27,10 +29,15 @@ and without a difference like this one the object would keep an address where no
 """
 
 
-def show_preview(target: bpy.types.Object, surface: Surface) -> None:
+def show_preview(target: bpy.types.Object, surface: Surface, settings: Settings) -> None:
     """Let the object show a surface in plain clay until ``end_previews`` brings its own mesh back.
 
     Nothing is shown outside Object Mode: there the artist works on the own mesh, and Blender would not exchange it.
+
+    Args:
+        target: an object that was reconstructed from a photo.
+        surface: what it shows.
+        settings: by which the surface was made.
 
     Raises:
         ModelError: the object has lost its code.
@@ -39,7 +46,9 @@ def show_preview(target: bpy.types.Object, surface: Surface) -> None:
     if target.mode != "OBJECT":
         return
     end_previews()
-    stand_in = create_plain_mesh(STAND_IN, placement.to_local(surface.vertices), surface.faces)
+    vertices = placement.to_local(surface.vertices)
+    vertices += standing_shift(target, vertices, settings)
+    stand_in = create_plain_mesh(STAND_IN, vertices, surface.faces)
     stand_in[OWN_MESH_KEY] = target.data
     for _slot in target.data.materials:
         # Blender takes slots that the mesh lacks from the object, with the artist's materials that are linked to it.

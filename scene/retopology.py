@@ -18,6 +18,7 @@ from ..inference.errors import SettingsError
 from ..inference.sentence import Sentence
 from .levels import levels_of
 from .mesh_check import MeshCheck
+from .modelling_tools import set_up_tools
 from .polygons import Polygons, fill_mesh, read_evaluated
 from .provenance import copy_provenance
 from .remesh import Remeshed
@@ -119,9 +120,10 @@ def check_of(low: bpy.types.Object | None) -> MeshCheck | None:
 def prepare(
     context: bpy.types.Context, high: bpy.types.Object, tolerance: float, *, use_symmetry: bool = True
 ) -> Prepared:
-    """Make an empty low-poly target for modelling by hand, and set the scene's snapping up for it.
+    """Make an empty low-poly target for modelling by hand, and set snapping and the viewport up for it.
 
-    The high-poly is renamed and locked for selection, not changed. The target becomes the active object.
+    The high-poly is renamed and locked for selection, not changed. The target becomes the active object; it keeps how
+    snapping and the viewport were before.
 
     Args:
         context: in Object Mode.
@@ -144,8 +146,7 @@ def prepare(
     shrinkwrap.wrap_method = "NEAREST_SURFACEPOINT"
     shrinkwrap.show_in_editmode = shrinkwrap.show_on_cage = True
     mark_high(high)
-    high.hide_select = True
-    _snap_to_faces(context.scene.tool_settings)
+    set_up_tools(context, low, high)
     make_active(context, low)
     return Prepared(low.name, symmetry, is_mirrored)
 
@@ -269,17 +270,6 @@ def _add_mirror(low: bpy.types.Object, symmetry: Symmetry, size: float) -> None:
     )
     mirror.use_axis = (True, False, False)
     mirror.mirror_object = plane
-
-
-def _snap_to_faces(tools: bpy.types.ToolSettings) -> None:
-    """Each vertex by itself onto what the view shows below it, also where the source cannot be selected."""
-    tools.use_snap = True
-    tools.snap_elements_individual = {"FACE_PROJECT"}
-    tools.use_snap_translate = tools.use_snap_rotate = tools.use_snap_scale = True
-    tools.use_snap_self = True
-    tools.use_snap_nonedit = True
-    tools.use_snap_selectable = False
-    tools.use_snap_backface_culling = True
 
 
 def _decimated_mesh(

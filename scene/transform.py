@@ -76,11 +76,21 @@ def move_origin(target: bpy.types.Object, where: Origin) -> None:
     place = _place(mesh, where)
     mesh.transform(Matrix.Translation(-place), shape_keys=True)
     target.matrix_world = target.matrix_world @ Matrix.Translation(place)
+    follow(target, -place)
+
+
+def follow(target: bpy.types.Object, shift: Vector) -> None:
+    """Let what belongs to an object's mesh follow it: children, the photo's camera among them, and the placement.
+
+    Args:
+        target: an object.
+        shift: by which its mesh was moved, local coordinates.
+    """
     for child in target.children:
-        _set_local(child, Matrix.Translation(-place) @ _local(child))
+        _set_local(child, Matrix.Translation(shift) @ _local(child))
     if has_code(target):
         placement = Placement.from_list(list(target[PLACEMENT_KEY]))
-        offset = tuple(value - shift for value, shift in zip(placement.offset, place, strict=True))
+        offset = tuple(value + moved for value, moved in zip(placement.offset, shift, strict=True))
         target[PLACEMENT_KEY] = Placement(placement.scale, offset).to_list()
 
 

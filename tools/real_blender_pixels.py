@@ -15,8 +15,8 @@ COLOURED = 45
 THICK = 7
 """Pixels; axes and outlines of selected objects are coloured too, but thinner."""
 
-GIZMO = 130
-"""Pixels left of the sidebar that the coloured balls of the navigation gizmo take."""
+TOOLBAR, GIZMO = 70, 130
+"""Pixels at the left that the tools take, and left of the sidebar that the balls of the navigation gizmo take."""
 
 
 def coloured_pixels(picture: Path, state: dict[str, Any]) -> NDArray[np.int64]:
@@ -32,12 +32,12 @@ def coloured_pixels(picture: Path, state: dict[str, Any]) -> NDArray[np.int64]:
     top = SCREEN[1] - view["y"] - view["height"]
     right = min(view["x"] + view["width"], sidebar["x"]) - GIZMO
     with Image.open(picture) as image:
-        pixels = np.asarray(image.convert("RGB"))[top : top + view["height"], view["x"] : right].astype(int)
+        pixels = np.asarray(image.convert("RGB"))[top : top + view["height"], view["x"] + TOOLBAR : right].astype(int)
     is_coloured = np.ptp(pixels, axis=2) > COLOURED
     windows = np.lib.stride_tricks.sliding_window_view(is_coloured, (THICK, THICK))
     rows, columns = np.nonzero(windows.all(axis=(2, 3)))
     rows, columns = rows + THICK // 2, columns + THICK // 2
-    return np.column_stack([rows, columns, pixels[rows, columns]])
+    return np.column_stack([rows, columns + TOOLBAR, pixels[rows, columns]])
 
 
 def filled_height(pixels: NDArray[np.int64], state: dict[str, Any]) -> float:

@@ -2,6 +2,7 @@
 """Changing surface and texture after the fact: by script, by slider, live; and nothing lost on the way."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import bpy
 import numpy as np
@@ -15,9 +16,12 @@ from image_to_3d.inference.surface import SurfaceSettings
 from image_to_3d.jobs import JobState
 from image_to_3d.panels.adjust import IMAGE_TO_3D_PT_adjust
 from image_to_3d.scene.build import build
+from image_to_3d.scene.camera import matched_camera
 from image_to_3d.scene.preview import STAND_IN, end_previews, show_preview
+from image_to_3d.scene.retopology import HIGH_KEY
 from image_to_3d.scene.stored_code import load_code, load_settings
 from image_to_3d.tasks import AdjustTask
+from mathutils import Vector
 
 from .test_panels import draw
 
@@ -202,7 +206,7 @@ def test_edit_mode_ends_a_preview_that_is_still_being_made(made, host, fake_job,
 
 def test_what_is_applied_takes_the_place_of_a_stand_in_in_edit_mode(made, host, flat):
     own = made.data
-    show_preview(made, flat.surface)
+    show_preview(made, flat.surface, MADE_WITH)
     bpy.ops.object.mode_set(mode="EDIT")
     AdjustTask("ball", load_code(made)[0], MADE_WITH).finish(bpy.context, flat)
     assert made.data.uv_layers.active is not None
@@ -214,7 +218,7 @@ def test_what_is_applied_takes_the_place_of_a_stand_in_in_edit_mode(made, host, 
 @pytest.mark.parametrize("is_excluded", [False, True])
 def test_a_file_saved_while_a_stand_in_is_edited_holds_the_own_mesh(made, host, flat, tmp_path, is_excluded):
     own = made.data.name
-    show_preview(made, flat.surface)
+    show_preview(made, flat.surface, MADE_WITH)
     bpy.ops.object.mode_set(mode="EDIT")
     bpy.context.view_layer.layer_collection.children["ball"].exclude = is_excluded
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "kept.blend"), copy=True)
@@ -225,7 +229,7 @@ def test_a_file_saved_while_a_stand_in_is_edited_holds_the_own_mesh(made, host, 
 
 def test_a_file_that_blender_saved_by_itself_opens_with_the_own_mesh(made, host, flat, tmp_path):
     own = made.data.name
-    show_preview(made, flat.surface)
+    show_preview(made, flat.surface, MADE_WITH)
     bpy.ops.object.mode_set(mode="EDIT")
     bpy.app.handlers.save_pre.remove(adjustments._on_change_of_file)
     try:
@@ -240,7 +244,7 @@ def test_a_file_that_blender_saved_by_itself_opens_with_the_own_mesh(made, host,
 
 def test_undo_to_a_step_with_a_stand_in_shows_the_own_mesh(made, host, flat, tmp_path):
     bpy.ops.ed.undo_push(message="built")
-    show_preview(made, flat.surface)
+    show_preview(made, flat.surface, MADE_WITH)
     bpy.context.scene.cursor.location.x = 1
     bpy.ops.ed.undo_push(message="the artist does something else")
     AdjustTask("ball", load_code(made)[0], MADE_WITH).finish(bpy.context, flat)
@@ -257,7 +261,7 @@ def test_undo_to_a_step_with_a_stand_in_shows_the_own_mesh(made, host, flat, tmp
 
 def test_undo_in_edit_mode_puts_no_stand_in_into_the_own_mesh(made, host, flat):
     bpy.ops.ed.undo_push(message="built")
-    show_preview(made, flat.surface)
+    show_preview(made, flat.surface, MADE_WITH)
     bpy.ops.object.mode_set(mode="EDIT")
     for step in ("edit mode", "moved", "moved again"):
         bpy.ops.transform.translate(value=(0.1, 0, 0))
@@ -274,7 +278,7 @@ def test_undo_in_edit_mode_puts_no_stand_in_into_the_own_mesh(made, host, flat):
 def test_a_mesh_that_a_stand_in_was_joined_to_keeps_what_is_edited(made, host, flat):
     bpy.ops.mesh.primitive_cube_add()
     cube = bpy.context.object
-    show_preview(made, flat.surface)
+    show_preview(made, flat.surface, MADE_WITH)
     made.select_set(True)
     bpy.ops.object.join()
     end_previews()
@@ -288,7 +292,7 @@ def test_a_mesh_that_a_stand_in_was_joined_to_keeps_what_is_edited(made, host, f
 
 def test_copies_made_during_a_preview_get_the_own_mesh_too(made, host, flat):
     own, sibling = made.data, duplicate(made, linked=True)
-    show_preview(made, flat.surface)
+    show_preview(made, flat.surface, MADE_WITH)
     linked, copied = duplicate(made, linked=True), duplicate(made, linked=False)
     end_previews()
     names = {"ball", sibling.name, linked.name, copied.name}
@@ -301,7 +305,7 @@ def test_copies_made_during_a_preview_get_the_own_mesh_too(made, host, flat):
 def test_materials_linked_to_the_object_outlive_a_preview(made, host, flat):
     slot, material = made.material_slots[0], bpy.data.materials.new("the artist's")
     slot.link, slot.material = "OBJECT", material
-    show_preview(made, flat.surface)
+    show_preview(made, flat.surface, MADE_WITH)
     end_previews()
     assert (made.material_slots[0].link, made.material_slots[0].material) == ("OBJECT", material)
 
@@ -333,3 +337,56 @@ def test_the_panel_appears_with_a_reconstructed_object_and_names_all_sliders(mad
     assert "image_to_3d.adjust" in shown
     bpy.ops.mesh.primitive_cube_add()
     assert not IMAGE_TO_3D_PT_adjust.poll(bpy.context)
+
+
+def heights(made, camera):
+    """World heights of the lowest and the highest vertex, and of the camera above the object frame's middle."""
+    bpy.context.view_layer.update()
+    points = [(made.matrix_world @ vertex.co).z for vertex in made.data.vertices]
+    placement = load_code(made)[1]
+    middle = (made.matrix_world @ Vector(placement.to_local(np.zeros((1, 3)))[0])).z
+    return min(points), max(points), camera.matrix_world.translation.z - middle
+
+
+def test_an_object_whose_base_is_cut_stands_where_it_stood_and_its_camera_still_matches(made, host, fake_job, flat):
+    camera = matched_camera(made)
+    ground, top, above = heights(made, camera)
+    raised = flat.surface.vertices + np.array([0, 0, 0.2], np.float32)
+    cut = dataclasses.replace(flat, surface=dataclasses.replace(flat.surface, vertices=raised))
+    host.jobs = [finished(fake_job, cut), finished(fake_job, flat)]
+    bpy.ops.image_to_3d.adjust(base_cut=0.5)
+    after = heights(made, camera)
+    assert after[0] == pytest.approx(ground, abs=1e-5)
+    assert after[1] < top
+    assert after[2] == pytest.approx(above, abs=1e-5)
+    bpy.ops.image_to_3d.adjust(base_cut=0.0)
+    assert heights(made, camera)[0] == pytest.approx(ground, abs=1e-5)
+
+
+def test_an_object_with_a_low_poly_mesh_stays_under_it(made, host, fake_job, flat):
+    low = bpy.data.objects.new("low", bpy.data.meshes.new("low"))
+    low[HIGH_KEY] = made
+    raised = flat.surface.vertices + np.array([0, 0, 0.2], np.float32)
+    host.jobs = [
+        finished(fake_job, dataclasses.replace(flat, surface=dataclasses.replace(flat.surface, vertices=raised)))
+    ]
+    placement = load_code(made)[1]
+    bpy.ops.image_to_3d.adjust(base_cut=0.5)
+    assert load_code(made)[1] == placement
+
+
+def test_a_slider_that_is_put_back_changes_nothing_and_starts_nothing(made, host, flat, monkeypatch):
+    monkeypatch.setattr("image_to_3d.adjustments.bpy.app", SimpleNamespace(background=False, timers=bpy.app.timers))
+    sliders = bpy.context.window_manager.image_to_3d_adjust
+    before = sliders.smoothing, sliders.iso_shift
+    mesh = made.data
+    sliders.smoothing, sliders.iso_shift = 9, 0.25
+    assert ADJUSTMENTS.has_changes(made)
+    show_preview(made, flat.surface, MADE_WITH)
+    sliders.smoothing = before[0]
+    sliders.iso_shift = before[1]
+    assert not ADJUSTMENTS.has_changes(made)
+    assert made.data == mesh
+    for _ in range(3):
+        LIVE.tick()
+    assert host.asked == []
