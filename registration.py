@@ -18,6 +18,7 @@ MODULES = (
     "presets",
     "adjustments",
     "modelling_keeper",
+    "photo_view",
     "reveal",
     "shelf",
     "translations",

@@ -5,7 +5,11 @@ from types import SimpleNamespace
 
 import bpy
 import pytest
+from image_to_3d.inference.pipeline import Settings
 from image_to_3d.operators.auto_retopology import IMAGE_TO_3D_OT_add_levels
+from image_to_3d.photo_view import PHOTO_VIEW
+from image_to_3d.scene.build import build
+from image_to_3d.scene.camera import matched_camera
 from image_to_3d.scene.modelling_tools import FORMER_KEY, SNAPPING
 
 
@@ -111,6 +115,68 @@ class TestRetopologyByHand:
         assert tools_now(viewport) == prepared
         bpy.ops.ed.redo()
         assert tools_now(viewport) == before
+
+
+class TestLookThroughThePhotosCamera:
+    @pytest.fixture
+    def look(self, reconstruction, photo_path, area):
+        """Begins a look, as the button does; a scene with a camera of its own."""
+        own = bpy.data.objects.new("own", bpy.data.cameras.new("own"))
+        bpy.context.scene.collection.objects.link(own)
+        bpy.context.scene.camera = own
+        bpy.context.scene.render.resolution_x = 1234
+        made = bpy.data.objects[build(bpy.context, reconstruction, photo_path, Settings(), size=1.0).object]
+
+        def look():
+            with bpy.context.temp_override(window=bpy.context.window_manager.windows[0], area=area):
+                PHOTO_VIEW.begin(bpy.context, matched_camera(made), 400, 300)
+
+        yield look
+        PHOTO_VIEW.forget()
+
+    def now(self):
+        scene = bpy.context.scene
+        return scene.camera.name, scene.render.resolution_x, scene.render.resolution_y
+
+    def test_leaving_the_view_gives_camera_and_render_size_back(self, look, viewport):
+        before = self.now()
+        look()
+        assert viewport.region_3d.view_perspective == "CAMERA"
+        assert self.now() == ("ball camera", 400, 300)
+        assert PHOTO_VIEW.check() is not None
+        look()
+        viewport.region_3d.view_perspective = "PERSP"
+        assert PHOTO_VIEW.check() is None
+        assert self.now() == before
+
+    def test_what_the_artist_changes_meanwhile_stays(self, look, viewport):
+        look()
+        bpy.context.scene.render.resolution_x = 4096
+        viewport.region_3d.view_perspective = "PERSP"
+        PHOTO_VIEW.check()
+        assert self.now()[1] == 4096
+
+    def test_a_file_saved_during_a_look_holds_the_scene_as_it_was(self, look, tmp_path):
+        before = self.now()
+        look()
+        bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "look.blend"), copy=True)
+        assert self.now() == ("ball camera", 400, 300)
+        bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "look.blend"))
+        assert self.now() == before
+
+    def test_an_undo_step_that_was_made_during_a_look_does_not_bring_it_back(self, look, viewport):
+        before = self.now()
+        bpy.ops.ed.undo_push(message="before")
+        look()
+        bpy.data.objects.new("made meanwhile", None)
+        bpy.ops.ed.undo_push(message="during")
+        viewport.region_3d.view_perspective = "PERSP"
+        PHOTO_VIEW.check()
+        bpy.data.objects.new("made afterwards", None)
+        bpy.ops.ed.undo_push(message="after")
+        bpy.ops.ed.undo()
+        assert "made meanwhile" in bpy.data.objects
+        assert self.now() == before
 
 
 class TestLevelsOfDetail:
