@@ -19,6 +19,7 @@ from pathlib import Path
 import bpy
 
 from .engine import ENGINE
+from .game_asset import AssetFile, GameAssetOptions, GameAssetTask
 from .inference import views
 from .inference.bake import BakeSettings
 from .inference.code import Code
@@ -48,10 +49,12 @@ from .tasks import PlacePhotoTask, ProjectPhotoTask, ReconstructTask, RemovePhot
 
 __all__ = [
     "Across",
+    "AssetFile",
     "Code",
     "CutoutMethod",
     "CutoutSettings",
     "DetailSettings",
+    "GameAssetOptions",
     "LowPolyOptions",
     "MapOptions",
     "MeshCheck",
@@ -69,6 +72,7 @@ __all__ = [
     "SymmetryOptions",
     "bake_low_poly",
     "join_views",
+    "make_game_asset",
     "place_photo",
     "prepare_retopology",
     "project_photo",
@@ -386,6 +390,30 @@ def bake_low_poly(
     task = BakeLowPolyTask(low, source, options or LowPolyOptions(), context.evaluated_depsgraph_get())
     ENGINE.run(task, context)
     return task.notes
+
+
+def make_game_asset(
+    high: bpy.types.Object, options: GameAssetOptions | None = None, *, context: bpy.types.Context | None = None
+) -> tuple[bpy.types.Object, list[str]]:
+    """Make a game asset of a reconstructed object: low-poly mesh, bake, levels of detail, check and file.
+
+    Args:
+        high: the reconstructed object; it is renamed to end in ``_high`` and hidden in the viewport, not changed.
+        options: of each step; by default ``GameAssetOptions.preset("PROP")``, without a file.
+        context: ``bpy.context`` by default, in Object Mode.
+
+    Returns:
+        The low-poly object, and sentences about what went otherwise than asked or could be better.
+
+    Raises:
+        ReconstructionError: with ``message`` and ``hint``; nothing was made. A file that could not be written at the
+            end is no failure: the asset is there, and a sentence says so.
+    """
+    context = context or bpy.context
+    task = GameAssetTask(high, options or GameAssetOptions.preset(), context.evaluated_depsgraph_get())
+    ENGINE.run(task, context)
+    advice = [f"{finding.subject}: {finding.value}. {finding.advice}." for finding in task.findings if finding.advice]
+    return bpy.data.objects[task.low], [*task.notes, *advice]
 
 
 def read_code(target: bpy.types.Object) -> tuple[Code, Placement]:

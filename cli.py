@@ -23,7 +23,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -33,6 +33,7 @@ from . import cli_models
 from .background import BACKGROUND
 from .console import own_stdout
 from .engine import create_launch
+from .game_asset import GameAssetOptions
 from .inference.bake import BakeSettings
 from .inference.cutout import CutoutMethod, CutoutSettings
 from .inference.errors import OutputError, ReconstructionError, SettingsError
@@ -49,7 +50,7 @@ from .inference.view_matching import Side, Start
 from .inference.views import join_views
 from .jobs import Host, Job, JobState
 from .models import models_folder
-from .options import DEFAULT_QUALITY, PHOTO_SUFFIXES, QUALITIES, TEXTURE_SIZES
+from .options import ASSET_PRESETS, DEFAULT_QUALITY, PHOTO_SUFFIXES, QUALITIES, TEXTURE_SIZES
 from .preferences import UserSettings
 from .retopology_tasks import BakeLowPolyTask, LowPolyOptions, RetopologyOptions, RetopologyTask, run_blocking
 from .scene.files import WRITERS, make_folder, write_files
@@ -271,6 +272,12 @@ def create_parser() -> argparse.ArgumentParser:
         metavar="FACES",
         help="write a low-poly mesh of about so many quads instead; a .blend keeps both",
     )
+    parser.add_argument(
+        "--game-asset",
+        type=str.lower,
+        choices=[name.lower() for name in ASSET_PRESETS],
+        help="make a game asset instead: low-poly mesh, baked textures and levels of detail by this preset",
+    )
     parser.add_argument("--levels", type=_in_range(0, 6), default=0, metavar="N", help="levels of detail (.blend)")
     parser.add_argument(
         "--bake", action="store_true", help="bake colours, normals and ambient occlusion to the low-poly mesh"
@@ -321,6 +328,11 @@ def _low_poly_options(
     options: argparse.Namespace, bake: BakeSettings
 ) -> tuple[RetopologyOptions | None, LowPolyOptions | None]:
     """Whether and how a low-poly mesh is made and baked; raises ``UsageError``."""
+    if options.game_asset is not None:
+        if options.retopology or options.bake or options.levels:
+            raise UsageError("A game asset's preset says how its mesh is made.", "Give --game-asset alone.")
+        asset = GameAssetOptions.preset(options.game_asset.upper(), texture_size=options.texture_size)
+        return asset.retopology, replace(asset.low_poly, photo_strength=bake.photo_strength)
     if options.retopology is None:
         if options.bake or options.levels:
             raise UsageError("There is no low-poly mesh to bake or to thin out.", "Add --retopology FACES.")

@@ -4,7 +4,8 @@
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty
 
-from .options import TEXTURE_SIZES
+from .options import ASSET_PRESETS, TEXTURE_SIZES
+from .scene.export_asset import KINDS
 from .translations import OWN_CONTEXT
 
 TEXTURE_ITEMS = tuple((str(size), f"{size} px", f"Maps of {size} by {size} pixels") for size in TEXTURE_SIZES)
@@ -73,10 +74,35 @@ APPLY_TEXTS = {
     "name": "Apply Modifiers",
     "description": "Apply them where the mesh has to be unwrapped and they change its faces",
 }
+PRESET_TEXTS = {"name": "Preset", "description": "For which use: how many faces, how large textures, how many levels"}
+PRESET_ITEMS = tuple((key, preset.label, preset.description) for key, preset in ASSET_PRESETS.items())
+CUSTOM_PRESET = ("CUSTOM", "Custom", "As set under Retopology and Bake")
+EXPORT_TEXTS = {"name": "Export", "description": "Which file is written when the asset is made"}
+EXPORT_ITEMS = (
+    ("NONE", "No File", "Only make the asset in the scene"),
+    *((key, kind.label, kind.description) for key, kind in KINDS.items()),
+)
+
+
+def _get_preset(self: "ImageTo3DRetopology") -> int:
+    """The preset that faces, texture size and levels amount to; the item after the last preset is Custom."""
+    present = (self.faces, int(self.texture_size), self.levels)
+    presets = [(preset.faces, preset.texture_size, preset.levels) for preset in ASSET_PRESETS.values()]
+    return presets.index(present) if present in presets else len(presets)
+
+
+def _set_preset(self: "ImageTo3DRetopology", index: int) -> None:
+    """Choosing a preset sets them; choosing Custom leaves them as they are."""
+    if index < len(ASSET_PRESETS):
+        preset = list(ASSET_PRESETS.values())[index]
+        self.faces, self.texture_size, self.levels = preset.faces, str(preset.texture_size), preset.levels
 
 
 class ImageTo3DRetopology(bpy.types.PropertyGroup):
     """Low-poly mesh, and baking to it."""
+
+    preset: EnumProperty(**PRESET_TEXTS, items=(*PRESET_ITEMS, CUSTOM_PRESET), get=_get_preset, set=_set_preset)
+    export: EnumProperty(**EXPORT_TEXTS, items=EXPORT_ITEMS, default="NONE")
 
     method: EnumProperty(**METHOD_TEXTS, items=METHOD_ITEMS)
     faces: IntProperty(**FACES_TEXTS, default=5000, min=50, soft_max=50_000, max=500_000)

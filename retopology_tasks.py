@@ -2,12 +2,13 @@
 """Automatic retopology and baking to a low-poly mesh: what they ask the workers for, and what it becomes in Blender."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Protocol
 
 import bpy
 import numpy as np
+from mathutils import Matrix
 from numpy.typing import NDArray
 
 from .background import BACKGROUND
@@ -205,6 +206,69 @@ class LowPolyOptions:
     apply_modifiers: bool = False
 
 
+class BakeSource:
+    """A reconstructed object to bake from, read once: the scene may change while the workers are busy.
+
+    Attributes:
+        name: of the object.
+        wants_detail: whether normals or ambient occlusion are baked.
+        provenance: of the object.
+    """
+
+    def __init__(
+        self,
+        source: bpy.types.Object,
+        frame: Matrix,
+        options: LowPolyOptions,
+        depsgraph: bpy.types.Depsgraph,
+        *,
+        is_itself: bool = False,
+    ) -> None:
+        """Read it.
+
+        Args:
+            source: the object.
+            frame: world matrix of the coordinates of the low-poly mesh.
+            options: how to bake.
+            depsgraph: evaluated.
+            is_itself: it is baked to itself, so that there is no detail to bake.
+
+        Raises:
+            SettingsError: it has no faces, no volume, or is mirrored.
+            ModelError: it has no code.
+        """
+        self.name = source.name
+        self._options = options
+        self._code, self._placement = load_code(source)
+        self._mirror, self._mirrors_all = load_mirror(source), load_settings(source)[1].mirror_all
+        low_frame(source)
+        self._to_source = np.array(source.matrix_world.inverted() @ frame)
+        has_maps = options.detail.normals or options.detail.occlusion_samples > 0
+        self.wants_detail = has_maps and not is_itself
+        self._high = high_in_low_frame(source, frame, depsgraph, with_shading=True) if self.wants_detail else None
+
+    @property
+    def provenance(self) -> Mapping[str, str]:
+        """Where the object came from."""
+        return self._code.provenance
+
+    def begin_detail(self, low: Polygons) -> Job[DetailMaps]:
+        """Let the background Blender bake normals and ambient occlusion to a mesh with UVs."""
+        options = self._options
+        detail = replace(options.detail, texture_size=options.texture_size, margin=options.margin)
+        return BACKGROUND.start(BakeDetail(self._high, low, detail))
+
+    def begin_colours(self, low: Polygons, host: Host) -> Job[Maps]:
+        """Let the engine bake colours to a mesh with UVs."""
+        options = self._options
+        settings = Settings(
+            system=self._code.system,
+            bake=BakeSettings(options.texture_size, options.margin, options.photo_strength, self._mirrors_all),
+            mirror=self._mirror,
+        )
+        return host.bake_again(self._code, uv_mesh(low, self._to_source, self._placement), settings)
+
+
 class BakeLowPolyTask:
     """All maps of a low-poly mesh: colours from the stored code and the photo, normals and occlusion by Cycles.
 
@@ -234,20 +298,15 @@ class BakeLowPolyTask:
             ModelError: the source has no code.
         """
         self._began = time.monotonic()
-        self.target, self._source, self.options = target.name, source.name, options
+        self.target, self.options = target.name, options
         self.notes: list[str] = []
-        self._code, self._placement = load_code(source)
-        self._mirror, self._mirrors_all = load_mirror(source), load_settings(source)[1].mirror_all
         frame = low_frame(target)
         self._low = read_evaluated(target, depsgraph, with_shading=True).transformed(
             np.array(frame.inverted() @ target.matrix_world)
         )
         if not len(self._low.starts):
             raise SettingsError(Sentence("'{name}' has no faces.", name=target.name), "Build a mesh first.")
-        low_frame(source)
-        self._to_source = np.array(source.matrix_world.inverted() @ frame)
-        self._wants_detail = source != target and (options.detail.normals or options.detail.occlusion_samples > 0)
-        self._high = high_in_low_frame(source, frame, depsgraph, with_shading=True) if self._wants_detail else None
+        self._source = BakeSource(source, frame, options, depsgraph, is_itself=source == target)
         overlap = uv_overlap(self._low)
         self._unwraps = options.new_uvs or overlap > MOST_OVERLAP
         if self._unwraps and self._low.uvs is not None and not options.new_uvs:
@@ -261,23 +320,16 @@ class BakeLowPolyTask:
         steps: list[Callable[..., Job[Any]]] = []
         if self._unwraps:
             steps.append(lambda: BACKGROUND.start(Unwrap(self._low)))
-        options = self.options
-        if self._high is not None:
-            detail = replace(options.detail, texture_size=options.texture_size, margin=options.margin)
-            steps.append(lambda *results: BACKGROUND.start(BakeDetail(self._high, self._with_uvs(results), detail)))
-        settings = Settings(
-            system=self._code.system,
-            bake=BakeSettings(options.texture_size, options.margin, options.photo_strength, self._mirrors_all),
-            mirror=self._mirror,
-        )
-        steps.append(lambda *results: host.bake_again(self._code, self._uv_mesh(results), settings))
+        if self._source.wants_detail:
+            steps.append(lambda *results: self._source.begin_detail(self._with_uvs(results)))
+        steps.append(lambda *results: self._source.begin_colours(self._with_uvs(results), host))
         return JobChain(steps)
 
     def finish(self, context: bpy.types.Context, result: tuple[Any, ...]) -> None:
         """Give the mesh its UVs and the new material; its old materials leave the mesh but not the file."""
         target = existing(self.target)
         maps: Maps = result[-1]
-        detail: DetailMaps | None = result[-2] if self._high is not None else None
+        detail: DetailMaps | None = result[-2] if self._source.wants_detail else None
         leave_edit_mode(target)
         with all_or_nothing():
             material = create_low_material(self.target, maps, detail, self.options.maps)
@@ -288,9 +340,9 @@ class BakeLowPolyTask:
         for item in [target, *(level for level in coarser if level.data.uv_layers)]:
             item.data.materials.clear()
             item.data.materials.append(material)
-            store_provenance(item, self._code.provenance)
-        if self._source in bpy.data.objects:
-            belong_to(target, bpy.data.objects[self._source])
+            store_provenance(item, self._source.provenance)
+        if self._source.name in bpy.data.objects:
+            belong_to(target, bpy.data.objects[self._source.name])
         add_seconds(target, {"Bake": time.monotonic() - self._began})
         if detail is not None and detail.missed > MOST_OVERLAP:
             self.notes.append(
@@ -317,9 +369,6 @@ class BakeLowPolyTask:
 
     def _with_uvs(self, results: tuple[Any, ...]) -> Polygons:
         return replace(self._low, uvs=results[0]) if self._unwraps else self._low
-
-    def _uv_mesh(self, results: tuple[Any, ...]) -> Any:  # noqa: ANN401 - UVMesh; see uv_mesh
-        return uv_mesh(self._with_uvs(results), self._to_source, self._placement)
 
     def _store_uvs(self, context: bpy.types.Context, target: bpy.types.Object, uvs: NDArray[np.float32]) -> None:
         """As a new UV map, beside those that the mesh has; on the mesh as it looks where modifiers are applied."""

@@ -13,6 +13,7 @@ from . import (
     edit_cutout,
     export_asset,
     finish_retopology,
+    game_asset,
     models,
     paste_photo,
     prepare_retopology,
@@ -45,6 +46,7 @@ MODULES = (
     bake,
     camera,
     export_asset,
+    game_asset,
     models,
     diagnostics,
 )

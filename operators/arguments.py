@@ -13,7 +13,11 @@ from ..inference.priors.choose import ShapeChoice
 from ..inference.surface import SurfaceSettings
 from ..inference.symmetry_search import MirrorChoice
 from ..properties import ImageTo3DSettings, photo_cutout
+from ..retopology_tasks import LowPolyOptions, RetopologyOptions
 from ..scene.cutout_image import find_cutout_image, write_mask
+from ..scene.detail_bake import DetailSettings
+from ..scene.low_material import MapOptions
+from ..scene.remesh import RemeshMethod
 from ..shelf_properties import EDITED_CUTOUT
 
 
@@ -65,4 +69,34 @@ def scene_settings(settings: ImageTo3DSettings) -> Settings:
         bake=BakeSettings(texture_size=int(settings.texture_size), photo_strength=settings.photo_strength),
         symmetrise=MirrorChoice() if settings.symmetrise else None,
         shape=ShapeChoice[settings.shape],
+    )
+
+
+def retopology_options(values: bpy.types.PropertyGroup | bpy.types.Operator) -> RetopologyOptions:
+    """How to make a low-poly mesh, as the Retopology panel or an operator with the same properties says."""
+    return RetopologyOptions(
+        method=RemeshMethod[values.method],
+        faces=values.faces,
+        use_symmetry=values.use_symmetry,
+        tolerance=values.tolerance,
+        keep_sharp=values.keep_sharp,
+        levels=values.levels,
+        level_ratio=values.level_ratio,
+    )
+
+
+def low_poly_options(
+    values: bpy.types.PropertyGroup | bpy.types.Operator, texture_size: int, photo_strength: float
+) -> LowPolyOptions:
+    """How to bake to a low-poly mesh, as the Bake panel or an operator with the same properties says."""
+    return LowPolyOptions(
+        texture_size=texture_size,
+        margin=values.margin,
+        photo_strength=photo_strength,
+        detail=DetailSettings(
+            normals=values.normals,
+            occlusion_samples=values.occlusion_samples if values.occlusion else 0,
+            cage=values.cage,
+        ),
+        maps=MapOptions(int(values.bits), values.green == "DIRECTX", values.pack_orm),
     )

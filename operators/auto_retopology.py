@@ -15,10 +15,10 @@ from ..retopology_properties import (
     SYMMETRY_TEXTS,
     TOLERANCE_TEXTS,
 )
-from ..retopology_tasks import RetopologyOptions, RetopologyTask
-from ..scene.remesh import RemeshMethod
+from ..retopology_tasks import RetopologyTask
 from ..scene.retopology import add_levels
 from ..translations import rpt_, tip_
+from .arguments import retopology_options
 from .task_operator import TaskOperator
 
 RESULT = (
@@ -66,16 +66,7 @@ class IMAGE_TO_3D_OT_auto_retopology(TaskOperator, bpy.types.Operator):
 
     def create_task(self, context: bpy.types.Context) -> RetopologyTask:
         """By the operator's own arguments alone."""
-        options = RetopologyOptions(
-            method=RemeshMethod[self.method],
-            faces=self.faces,
-            use_symmetry=self.use_symmetry,
-            tolerance=self.tolerance,
-            keep_sharp=self.keep_sharp,
-            levels=self.levels,
-            level_ratio=self.level_ratio,
-        )
-        return RetopologyTask(context.object, options, context.evaluated_depsgraph_get())
+        return RetopologyTask(context.object, retopology_options(self), context.evaluated_depsgraph_get())
 
     def report_done(self, _context: bpy.types.Context, task: RetopologyTask) -> None:
         """What was made, and what could be better."""

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Bake a reconstruction's colours and shape to any mesh, such as the artist's own retopology."""
 
+from dataclasses import replace
+
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty
 
@@ -23,12 +25,11 @@ from ..retopology_properties import (
     SAMPLES_TEXTS,
     UNWRAP_TEXTS,
 )
-from ..retopology_tasks import BakeLowPolyTask, LowPolyOptions
-from ..scene.detail_bake import DetailSettings
-from ..scene.low_material import MapOptions
+from ..retopology_tasks import BakeLowPolyTask
 from ..scene.retopology import high_of
 from ..scene.stored_code import has_code
 from ..translations import iface_, rpt_, tip_
+from .arguments import low_poly_options
 from .task_operator import TaskOperator, runs_in_window
 
 SIDEBAR_NAMES = ("normals", "occlusion", "occlusion_samples", "cage", "margin", "green", "bits", "pack_orm")
@@ -114,17 +115,8 @@ class IMAGE_TO_3D_OT_bake(TaskOperator, bpy.types.Operator):
         source = find_source(context)
         if source is None:
             raise SettingsError("There is nothing to bake from.", "Select the reconstructed object, then the mesh.")
-        detail = DetailSettings(
-            normals=self.normals,
-            occlusion_samples=self.occlusion_samples if self.occlusion else 0,
-            cage=self.cage,
-        )
-        options = LowPolyOptions(
-            texture_size=self.texture_size,
-            margin=self.margin,
-            photo_strength=self.photo_strength,
-            detail=detail,
-            maps=MapOptions(int(self.bits), self.green == "DIRECTX", self.pack_orm),
+        options = replace(
+            low_poly_options(self, self.texture_size, self.photo_strength),
             replace_material=self.replace_material,
             new_uvs=self.new_uvs,
             apply_modifiers=self.apply_modifiers,

@@ -58,7 +58,7 @@ class IMAGE_TO_3D_OT_export_asset(bpy.types.Operator):
 
     def check(self, _context: bpy.types.Context) -> bool:
         """The file's suffix follows the use."""
-        wanted = str(with_suffix(Path(self.filepath), self.kind)) if _has_name(self.filepath) else self.filepath
+        wanted = str(with_suffix(Path(self.filepath), self.kind)) if has_name(self.filepath) else self.filepath
         changed = wanted != self.filepath
         self.filepath = wanted
         return changed
@@ -71,7 +71,7 @@ class IMAGE_TO_3D_OT_export_asset(bpy.types.Operator):
         has_group = self.with_levels and self.kind == "ENGINE"
         levels = levels_of(context.object) if has_group else [context.object]
         try:
-            if not _has_name(self.filepath):
+            if not has_name(self.filepath):
                 raise OutputError("The file to export to has no name.", "Choose a folder and type a name.")
             made = export_asset(context, levels, Path(bpy.path.abspath(self.filepath)), settings)
         except ReconstructionError as error:
@@ -79,7 +79,7 @@ class IMAGE_TO_3D_OT_export_asset(bpy.types.Operator):
             return {"CANCELLED"}
         for finding in check_asset(context.object):
             if finding.advice:
-                self.report({"WARNING"}, _told(finding))
+                self.report({"WARNING"}, told(finding))
         self.report(
             {"INFO"},
             rpt_(
@@ -116,26 +116,26 @@ class IMAGE_TO_3D_OT_check_asset(bpy.types.Operator):
         for finding in self._findings:
             row = column.split(factor=0.25)
             row.label(text=finding.subject, icon="ERROR" if finding.advice else "CHECKMARK")
-            told = [iface_(part) for part in (finding.value, finding.advice) if part]
-            row.label(text=". ".join(told), translate=False)
+            parts = [iface_(part) for part in (finding.value, finding.advice) if part]
+            row.label(text=". ".join(parts), translate=False)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """From scripts: report the list."""
         for finding in check_asset(context.object):
             kind = {"WARNING"} if finding.advice else {"INFO"}
-            self.report(kind, _told(finding))
+            self.report(kind, told(finding))
         return {"FINISHED"}
 
 
-def _has_name(filepath: str) -> bool:
+def has_name(filepath: str) -> bool:
     """Whether a path names a file; the file browser gives the folder alone where nothing was typed."""
     return Path(filepath).name != "" and not filepath.endswith(("/", "\\"))
 
 
-def _told(finding: Finding) -> str:
+def told(finding: Finding) -> str:
     """A finding as one line of a report."""
-    told = [rpt_(part) for part in (finding.value, finding.advice) if part]
-    return f"{rpt_(finding.subject)}: {'. '.join(told)}"
+    parts = [rpt_(part) for part in (finding.value, finding.advice) if part]
+    return f"{rpt_(finding.subject)}: {'. '.join(parts)}"
 
 
 register, unregister = bpy.utils.register_classes_factory((IMAGE_TO_3D_OT_export_asset, IMAGE_TO_3D_OT_check_asset))

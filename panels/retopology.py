@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From the sculpture to the asset: retopology by hand or automatic, and baking."""
 
+from typing import ClassVar
+
 import bpy
 
 from ..inference.sentence import Sentence
@@ -8,7 +10,26 @@ from ..scene.mesh_check import MeshCheck
 from ..scene.modelling_tools import former_tools
 from ..scene.retopology import check_of
 from ..text import wrap
-from .sidebar import SidebarPanel, draw_fold
+from .sidebar import ResultPanel, SidebarPanel, draw_big_button, draw_fold
+
+
+class IMAGE_TO_3D_PT_game_asset(ResultPanel, bpy.types.Panel):
+    """All steps from the sculpture to the asset with one button; each step has its own panel below."""
+
+    bl_idname = "IMAGE_TO_3D_PT_game_asset"
+    bl_label = "Game Asset"
+    bl_options: ClassVar[set[str]] = set()
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Preset, file and the button."""
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        settings = context.scene.image_to_3d.retopology
+        column = layout.column()
+        column.prop(settings, "preset")
+        column.prop(settings, "export")
+        draw_big_button(layout, "image_to_3d.make_game_asset", "PACKAGE").use_sidebar = True
 
 
 class IMAGE_TO_3D_PT_retopology(SidebarPanel, bpy.types.Panel):
@@ -124,4 +145,6 @@ def _draw_check(column: bpy.types.UILayout, check: MeshCheck, context: bpy.types
         column.label(text=line, icon="INFO" if number == 0 else "BLANK1", translate=False)
 
 
-register, unregister = bpy.utils.register_classes_factory((IMAGE_TO_3D_PT_retopology, IMAGE_TO_3D_PT_bake))
+register, unregister = bpy.utils.register_classes_factory(
+    (IMAGE_TO_3D_PT_game_asset, IMAGE_TO_3D_PT_retopology, IMAGE_TO_3D_PT_bake)
+)

@@ -328,6 +328,7 @@ def test_a_low_poly_mesh_is_written_and_the_sculpture_stays_in_the_blend(
         (["--photo-strength", "2"], "not between 0 and 1"),
         (["--jobs", "0"], "not between"),
         (["--bake"], "Add --retopology"),
+        (["--game-asset", "prop", "--levels", "1"], "Give --game-asset alone"),
     ],
 )
 def test_wrong_arguments_are_explained(hosts, photo_path, tmp_path, capfd, arguments, sentence):

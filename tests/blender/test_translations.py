@@ -60,9 +60,11 @@ MAIN_FLOW = (
     "image_to_3d.set_origin",
     "image_to_3d.stand_upright",
     "image_to_3d.show_mesh",
+    "image_to_3d.make_game_asset",
 )
 
 DIALOGS = (
+    "make_game_asset",
     "symmetrise_by_hand",
     "project_photo",
     "use_model_file",
@@ -97,6 +99,7 @@ MAIN_MODULES = (
     "operators/models.py",
     "operators/compare.py",
     "operators/show_mesh.py",
+    "operators/game_asset.py",
     "operators/transform.py",
     "panels/sidebar.py",
     "panels/result.py",
@@ -112,6 +115,7 @@ MAIN_MODULES = (
     "tasks.py",
     "shelf.py",
     "retopology_tasks.py",
+    "game_asset.py",
     "symmetry_tasks.py",
     "engine.py",
     "background.py",
