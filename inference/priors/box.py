@@ -21,9 +21,9 @@ LARGEST_ANGLE, LARGEST_FAIR_ANGLE = 17.0, 35.0
 LEAST_FULLNESS, LEAST_FAIR_FULLNESS = 0.93, 0.85
 """Share of its convex hull that the outline fills: a box is convex. Unasked and asked for; found on the same scans."""
 
-LARGEST_SURE_ROUNDNESS = 0.55
-"""How much rounder upright edges may be, as a share of what they can be, of a box that is used unasked: a tin or a drum
-ends at the limit. Found on the same scans."""
+LARGEST_SURE_ROUNDNESS, OBLONG = 0.55, 0.7
+"""How much rounder upright edges may be, as a share of what they can be, of a box that is used unasked and whose plan
+is not at least so oblong: a drum, whose plan is round, ends at the limit with a square one. Found on the same scans."""
 
 MOST_FRONTAL = 0.925
 """Cosine between the line of sight and a box's axis up to which it is used unasked: of a box that is seen from one side
@@ -124,7 +124,7 @@ class Box:
         """See ``Primitive``; from each face that the camera does not see, straight through to the one opposite."""
         local = self._local(points)
         towards = self.axes @ (np.array([0, 0, focal]) - self.centre)
-        face = (np.abs(local) - self.half_sizes.astype(points.dtype)).argmax(axis=1)
+        face: NDArray[np.intp] = (np.abs(local) - self.half_sizes.astype(points.dtype)).argmax(axis=1)
         row = np.arange(len(local))
         local[row, face] *= np.where(local[row, face] * towards[face] < 0, -1, 1)
         seen: Array = local @ self.axes.astype(points.dtype)
@@ -162,6 +162,11 @@ class Box:
         """Absolute coordinates (n, 3) from the middle -> (n, 3), from where the edges' rounding begins."""
         rounding = np.array([self.upright_radius, self.upright_radius, self.radius])
         return local - (self.half_sizes - rounding).astype(local.dtype)
+
+    @property
+    def oblongness(self) -> float:
+        """The shorter side of the plan as a share of the longer one."""
+        return float(self.half_sizes[:2].min() / self.half_sizes[:2].max())
 
     def frontality(self, focal: float) -> float:
         """Cosine of the least angle between an axis and the line of sight to the middle."""
@@ -318,7 +323,7 @@ def fit_box(evidence: Evidence, is_asked: bool) -> Fit | None:
         is_sure=shared >= LEAST_OVERLAP
         and angle <= LARGEST_ANGLE
         and evidence.fullness >= LEAST_FULLNESS
-        and parameters[9] < LARGEST_SURE_ROUNDNESS
+        and (parameters[9] < LARGEST_SURE_ROUNDNESS or box.oblongness < OBLONG)
         and box.frontality(focal) < MOST_FRONTAL,
         is_fair=shared >= LEAST_FAIR_OVERLAP and angle <= LARGEST_FAIR_ANGLE,
     )

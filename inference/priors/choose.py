@@ -9,6 +9,7 @@ import numpy as np
 
 from ..camera import Camera
 from ..code import Code, Prior
+from ..errors import ModelError
 from ..fields import Field
 from ..monitor import Monitor
 from ..sentence import Sentence
@@ -16,10 +17,15 @@ from .ball import Ball, fit_ball
 from .box import Box, fit_box
 from .evidence import Evidence, evidence_of
 from .primitive import Fit, Numbers, Primitive
+from .upright import upright_elevation
 from .view_frame import Array
 
 FIT = 0.95
 """The object's largest coordinate in the object frame, as in ``systems.pebble``."""
+
+
+UPRIGHT = "upright"
+"""Kind of a ``Prior`` without a shape: a body that leaned as predicted, drawn upright by its camera alone."""
 
 
 class ShapeChoice(StrEnum):
@@ -65,26 +71,13 @@ class Choice:
 
     Attributes:
         code: with the prior and its camera, or as it was.
-        kind: what the object was taken for; None where the shape stays as predicted.
-        fit: how well that fits, likewise.
+        fit: how well the shape fits; None where it stays as predicted.
+        report: one sentence for the artist; empty where the shape stays as predicted.
     """
 
     code: Code
-    kind: Kind | None = None
     fit: Fit | None = None
-
-    @property
-    def report(self) -> str:
-        """One sentence for the artist; empty where the shape is as predicted."""
-        if self.kind is None or self.fit is None:
-            return ""
-        return Sentence(
-            "Shape: {kind}. Its outline agrees by {overlap:.0%}; its visible side is turned by {angle:.0f} degrees "
-            "from the network's on average.",
-            kind=Sentence(self.kind.label),
-            overlap=self.fit.overlap,
-            angle=self.fit.angle,
-        )
+    report: str = ""
 
 
 def choose_shape(code: Code, choice: ShapeChoice, make_field: Callable[[], Field], monitor: Monitor) -> Choice:
@@ -110,10 +103,24 @@ def choose_shape(code: Code, choice: ShapeChoice, make_field: Callable[[], Field
             continue
         fit = kind.fit(evidence, is_asked)
         if fit is not None and (fit.is_sure or (is_asked and fit.is_fair)):
-            return Choice(with_prior(code, kind.name, fit.primitive, evidence), kind, fit)
+            return Choice(with_prior(code, kind.name, fit.primitive, evidence), fit, _report(kind, fit))
         if is_asked:
             _warn_of_misfit(kind, fit, monitor)
-    return Choice(code)
+    return Choice(code) if is_asked else _stood_upright(code, evidence)
+
+
+def _stood_upright(code: Code, evidence: Evidence) -> Choice:
+    """The code of a tall body that leans, with the camera at which it stands; any other as it is."""
+    elevation = upright_elevation(evidence)
+    if elevation is None:
+        return Choice(code)
+    up = np.array([0.0, np.cos(elevation), np.sin(elevation)])
+    camera = fitted_camera(evidence.points(), code.camera.focal, up)
+    report = Sentence(
+        "Drawn upright: as predicted, it leaned by {angle:.0f} degrees.",
+        angle=np.degrees(abs(elevation - evidence.elevation)),
+    )
+    return Choice(replace(code, camera=camera, prior=Prior(UPRIGHT, {}, code.camera)), report=report)
 
 
 def with_prior(code: Code, name: str, primitive: Primitive, evidence: Evidence) -> Code:
@@ -142,10 +149,30 @@ def fitted_camera(points: Array, focal: float, up: Array) -> Camera:
     return Camera(rotation[:, 2] * distance, rotation, focal)
 
 
-def primitive_of(prior: Prior) -> Primitive:
-    """The shape that is stored with a code."""
-    kind = next(kind for kind in KINDS if kind.name == prior.kind)
-    return kind.restore(prior.numbers)
+def primitive_of(prior: Prior) -> Primitive | None:
+    """The shape that is stored with a code; None where it is as predicted, only seen from elsewhere.
+
+    Raises:
+        ModelError: this version knows no such shape.
+    """
+    if prior.kind == UPRIGHT:
+        return None
+    for kind in KINDS:
+        if kind.name == prior.kind:
+            return kind.restore(prior.numbers)
+    raise ModelError(
+        Sentence("The stored code's shape '{kind}' is not known here.", kind=prior.kind), "Update the extension."
+    )
+
+
+def _report(kind: Kind, fit: Fit) -> Sentence:
+    return Sentence(
+        "Shape: {kind}. Its outline agrees by {overlap:.0%}; its visible side is turned by {angle:.0f} degrees "
+        "from the network's on average.",
+        kind=Sentence(kind.label),
+        overlap=fit.overlap,
+        angle=fit.angle,
+    )
 
 
 def _warn_of_misfit(kind: Kind, fit: Fit | None, monitor: Monitor) -> None:

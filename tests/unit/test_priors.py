@@ -13,11 +13,12 @@ from image_to_3d.inference.fields import Appearance
 from image_to_3d.inference.monitor import Monitor
 from image_to_3d.inference.priors.ball import Ball, fit_ball
 from image_to_3d.inference.priors.box import Box, fit_box
-from image_to_3d.inference.priors.choose import ShapeChoice, choose_shape, primitive_of
+from image_to_3d.inference.priors.choose import UPRIGHT, ShapeChoice, _stood_upright, choose_shape
 from image_to_3d.inference.priors.evidence import convex_hull, evidence_of, polygon_area
 from image_to_3d.inference.priors.least_squares import least_squares
-from image_to_3d.inference.priors.prior_field import PriorField
+from image_to_3d.inference.priors.prior_field import PriorField, field_of
 from image_to_3d.inference.priors.view_frame import Look, ViewFrame, pixel_grid
+from image_to_3d.inference.systems import pebble
 from image_to_3d.inference.systems.pebble import MAPS, PebbleField, silhouette_distance
 
 FOCAL = 3.0
@@ -210,9 +211,7 @@ def test_the_field_is_a_function_of_the_stored_code():
 
 
 def field(code):
-    return PriorField(
-        PebbleField(code.as_predicted()), primitive_of(code.prior), ViewFrame(code.prior.camera), ViewFrame(code.camera)
-    )
+    return field_of(pebble.SYSTEM, code, None)
 
 
 def test_a_code_without_a_shape_has_the_bytes_it_always_had():
@@ -294,9 +293,10 @@ def test_any_system_is_looked_at_through_its_camera():
     predicted, looked = evidence(code), evidence_of(planes, Body, Monitor())
     both = predicted.first.covered & looked.first.covered
     assert both.sum() > 0.95 * predicted.first.covered.sum()
-    assert np.abs(predicted.first.depth - looked.first.depth)[both].max() < 0.1
-    assert np.median(np.abs(predicted.first.depth - looked.first.depth)[both]) < 0.01
-    assert np.median(np.abs(predicted.last - looked.last)[both]) < 0.01
+    first = np.abs(predicted.first.depth[both] - looked.first.depth[both])
+    assert first.max() < 0.1
+    assert np.median(first) < 0.01
+    assert np.median(np.abs(predicted.last[both] - looked.last[both])) < 0.01
     chosen = choose_shape(planes, ShapeChoice.AUTOMATIC, Body, Monitor()).code
     assert chosen.prior.kind == "ball"
     assert chosen.prior.numbers["radius"] == pytest.approx(0.6, abs=0.02)
@@ -313,7 +313,7 @@ def test_parts_that_a_shape_does_not_explain_stay_as_predicted():
     x, _y = pixel_grid(384)
     ball = replace(Ball(np.zeros(3), 0.5), rest=(x - 0.45).astype(np.float32))
     view = ViewFrame(code.camera)
-    joined = PriorField(PebbleField(code), ball, view, view)
+    joined = PriorField(PebbleField(code), view, view, ball)
     probes = view.to_object(np.array([[0.75, 0, 0], [-0.75, 0, 0], [0, 0, 0], [0.75, 0.3, 0]], np.float32))
     assert (joined.values(probes) > joined.iso_level).tolist() == [True, False, True, False]
     line = view.to_object(np.stack([np.linspace(-1, 1, 4001), np.zeros(4001), np.zeros(4001)], 1).astype(np.float32))
@@ -361,3 +361,51 @@ def test_least_squares_finds_a_curve_through_outliers():
     found, cost = least_squares(residuals, np.array([[1.0, 0.0, 0.0], [0.5, 1.0, 0.0]]), 60)
     assert found == pytest.approx(truth, abs=0.02)
     assert cost < 2 * 6 * 5 / 0.01
+
+
+def bottle(lean):
+    """Upright where the camera looks down by 0.4 - ``lean``, three times as high as wide."""
+
+    def distances(points):
+        up = np.array([0, math.cos(0.4 - lean), math.sin(0.4 - lean)])
+        along = points @ up
+        across = np.sqrt(np.maximum((points * points).sum(1) - along**2, 0))
+        # An oval of square section: neither ball nor box nor turned on a lathe.
+        side = np.abs(points[:, 0])
+        return np.minimum(np.minimum(0.2 - across, 0.16 - side), 0.75 - np.abs(along))
+
+    return distances
+
+
+def test_a_tall_body_that_leans_is_drawn_upright():
+    lean = math.radians(27)
+    code = code_of(bottle(lean), elevation=0.4)
+    chosen = _stood_upright(code, evidence(code))
+    assert chosen.code.prior.kind == UPRIGHT
+    assert "27" in chosen.report or "26" in chosen.report or "28" in chosen.report
+    assert math.asin(chosen.code.camera.rotation[2, 2]) == pytest.approx(0.4 - lean, abs=0.05)
+    shape = field(Code.from_bytes(chosen.code.to_bytes()))
+    points = np.random.default_rng(0).uniform(-1, 1, (60000, 3)).astype(np.float32)
+    inside = points[shape.values(points) > shape.iso_level]
+    assert (inside >= shape.lower).all()
+    assert (inside <= shape.upper).all()
+    axis = np.linalg.eigh(np.cov(inside.T))[1][:, 2]
+    assert abs(axis[2]) > math.cos(math.radians(6)), "its longest axis is upright now"
+
+
+@pytest.mark.parametrize("lean", [0, 10, 60])
+def test_what_leans_little_or_lies_stays_as_it_is(lean):
+    code = code_of(bottle(math.radians(lean)), elevation=0.4)
+    assert _stood_upright(code, evidence(code)).code is code
+
+
+def test_what_stands_on_a_broad_foot_may_lean():
+    def lamp(points):
+        up = np.array([0, math.cos(0.4), math.sin(0.4)])
+        back = np.array([0, -math.sin(0.4), math.cos(0.4)])
+        height, depth = points @ up, points @ back
+        foot = np.minimum(0.08 - np.abs(height + 0.62), 0.5 - np.hypot(points[:, 0] * 3, depth))
+        return np.maximum(bottle(math.radians(27))(points), foot)
+
+    code = code_of(lamp, elevation=0.4)
+    assert _stood_upright(code, evidence(code)).code is code
