@@ -17,6 +17,7 @@ from .ball import Ball, fit_ball
 from .box import Box, fit_box
 from .evidence import Evidence, evidence_of
 from .primitive import Fit, Numbers, Primitive
+from .revolution import Revolution, fit_revolution
 from .upright import upright_elevation
 from .view_frame import Array
 
@@ -61,6 +62,7 @@ class Kind:
 KINDS = (
     Kind("box", ShapeChoice.BOX, "Box", fit_box, Box.from_numbers),
     Kind("ball", ShapeChoice.BALL, "Ball", fit_ball, Ball.from_numbers),
+    Kind("revolution", ShapeChoice.ROUND, "Round", fit_revolution, Revolution.from_numbers),
 )
 """In the order in which they are tried."""
 

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the largest body inside an outline to the shape of the thing: how it ends, where it is stepped, whether it is
+hollow.
+
+The outline does not tell these; the predicted depths do. They lean, and their scale is not the body's, so both are
+taken out first, where the body is solid.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .carving import carved, leaning
+from .ends import closed, cut_at_rim, smoothed
+from .evidence import Evidence
+from .hollow import Opening, dish, hollow_cup
+from .lathe import Axis, Hits, Profile, cast
+from .turned_body import TurnedBody
+from .view_frame import Array, pixel_grid
+
+LEAST_CARVED = 0.02
+"""Share of the section's area from which on a concavity is believed. Found on scans."""
+
+CAP_FACTOR = 0.75
+"""A rounded end towards the camera is taken if its depth error is less than the flat or hollow end's by this factor."""
+
+SMOOTHING = 1.5
+"""Standard deviation of the profile's blur, circles: the outline's pixels would show as grooves."""
+
+LEAST_OPENING = 10
+"""Pixels of the depth map through which an inside has to be seen."""
+
+THINNEST_TOP = 0.15
+"""Share of the largest radius below which what carving leaves at the upper end is dropped: a pail's handle, a crack."""
+
+
+@dataclass(frozen=True)
+class TurnedShape:
+    """A shape about an axis.
+
+    Attributes:
+        axis: in the body's scale; its direction points to the end that faces the camera.
+        section: (n, 2) heights and radii, from the lower end up the outside and, where it is hollow, down the inside.
+        scale: factor about the camera that brings the shape to the predicted depths.
+        error: mean distance along the camera's axis between the shape and the predicted depths, half windows.
+        is_hollow: whether the camera looks into it.
+        is_dish: whether its inside is the predicted one, turned.
+        is_rounded: whether its end towards the camera is.
+    """
+
+    axis: Axis
+    section: Array
+    scale: float
+    error: float
+    is_hollow: bool = False
+    is_dish: bool = False
+    is_rounded: bool = False
+
+
+@dataclass(frozen=True)
+class _Rays:
+    """The depth map's rays inside the cut-out: window coordinates and predicted depths, (m,) each; and which pixels."""
+
+    chosen: NDArray[np.bool_]
+    x: Array
+    y: Array
+    depth: Array
+
+
+def shape_of(evidence: Evidence, body: TurnedBody) -> TurnedShape:
+    """What the thing is like whose outline allows this body."""
+    body = body.facing()
+    chosen = evidence.first.covered
+    x, y = pixel_grid(len(chosen))
+    rays = _Rays(chosen, x[chosen], y[chosen], evidence.first.depth[chosen])
+    shown = cut_at_rim(smoothed(body.shown, SMOOTHING))
+    flat = closed(shown, body.whole, body.lean, flat_end=1)
+    open_or_flat = _flat_ended(body.axis, flat, rays)
+    capped = closed(shown, body.whole, body.lean)
+    if len(capped.heights) > len(flat.heights):
+        rounded = _scaled(body.axis, capped.section, rays)
+        if rounded.error < CAP_FACTOR * open_or_flat.error:
+            return replace(rounded, is_rounded=True)
+    return open_or_flat
+
+
+def _scaled(axis: Axis, section: Array, rays: _Rays, is_hollow: bool = False, is_dish: bool = False) -> TurnedShape:
+    """A shape with the scale at which the predicted depths are nearest, and their remaining error."""
+    hits = cast(axis, section, rays.x, rays.y)
+    met = hits.is_hit
+    if not met.any():
+        return TurnedShape(axis, section, 1.0, float("inf"), is_hollow, is_dish)
+    scale = float(np.median(rays.depth[met] / hits.depth[met]))
+    error = float(np.abs(rays.depth[met] / scale - hits.depth[met]).mean())
+    return TurnedShape(axis, section, scale, error, is_hollow, is_dish)
+
+
+def _lid(hits: Hits, profile: Profile) -> NDArray[np.bool_]:
+    """(m,) which rays meet the flat end towards the camera: the last stretch of the section."""
+    result: NDArray[np.bool_] = hits.part == len(profile.section) - 2
+    return result
+
+
+def _flat_ended(axis: Axis, profile: Profile, rays: _Rays) -> TurnedShape:
+    """A shape whose end towards the camera is flat or open."""
+    depth = _straightened(axis, profile, rays)
+    depth_map = np.full(rays.chosen.shape, np.nan)
+    depth_map[rays.chosen] = depth
+    stepped, share = carved(axis, profile, depth_map)
+    if share > LEAST_CARVED:
+        profile = smoothed(_without_thin_top(stepped), SMOOTHING)
+    hits = cast(axis, profile.section, rays.x, rays.y)
+    seen = _lid(hits, profile)
+    if seen.sum() < LEAST_OPENING:
+        return _scaled(axis, profile.section, rays)
+    opening = Opening(rays.x[seen], rays.y[seen], depth[seen])
+    section = dish(axis, profile, opening)
+    if section is not None:
+        return _scaled(axis, section, rays, is_hollow=True, is_dish=True)
+    section = hollow_cup(axis, profile, opening, hits.depth[seen])
+    if section is not None:
+        return _scaled(axis, section, rays, is_hollow=True)
+    return _scaled(axis, profile.section, rays)
+
+
+def _straightened(axis: Axis, profile: Profile, rays: _Rays) -> Array:
+    """(m,) the predicted depths in the body's scale, without their leaning, both judged where the body is solid."""
+    hits = cast(axis, profile.section, rays.x, rays.y)
+    solid = hits.is_hit & ~_lid(hits, profile)
+    if solid.sum() < 60:
+        solid = hits.is_hit
+    if not solid.any():
+        return rays.depth
+    depth = rays.depth / np.median(rays.depth[solid] / hits.depth[solid])
+    constant, slope = leaning(depth[solid] - hits.depth[solid], rays.y[solid])
+    straight: Array = depth - constant - slope * rays.y
+    return straight
+
+
+def _without_thin_top(profile: Profile) -> Profile:
+    """The profile up to where it is last of any width."""
+    wide = np.flatnonzero(profile.radii > THINNEST_TOP * profile.radii.max())
+    return profile.between(int(wide[0]), int(wide[-1]))
