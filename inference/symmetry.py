@@ -5,6 +5,9 @@ Nothing is copied. A point of the given-up side is *folded*, reflected onto the 
 so that whatever reads a field (extraction, baking) reads a symmetric one.
 """
 
+import itertools
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +22,9 @@ Floats = NDArray[np.floating[Any]]
 
 UNIT_TOLERANCE = 1e-4
 """How far a normal's length may be from 1: what is lost on the way through JSON and Blender's single precision."""
+
+SNAP_DEGREES = 1.5
+"""A plane this close to one of the axes is taken for it: artists and tools mirror along axes."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,31 @@ class MirrorPlane:
         for axis, value in enumerate(self.normal):
             result[:, axis] -= distances * points.dtype.type(2.0 * value)
         return result
+
+
+def refine_plane(
+    cost: Callable[[float, float], float], start: tuple[float, float], steps: tuple[float, float], rounds: int
+) -> tuple[float, float]:
+    """The best upright plane near another one: its direction and its place are varied, each round by half the step.
+
+    Args:
+        cost: of a plane, by the angle of its normal (radians) and its shift along the normal.
+        start: angle and shift of the plane to begin with.
+        steps: by how much angle and shift are varied in the first round.
+        rounds: how often.
+
+    Returns:
+        Angle and shift; an angle within ``SNAP_DEGREES`` of one of the axes is that axis's own.
+    """
+    best, (turn, move) = (cost(*start), *start), steps
+    for _ in range(rounds):
+        _, angle, shift = best
+        near = [(angle + a * turn, shift + b * move) for a, b in itertools.product((-1, 0, 1), repeat=2)]
+        best = min((cost(*place), *place) for place in near)
+        turn, move = turn / 2, move / 2
+    _, angle, shift = best
+    axis = round(angle / (math.pi / 2)) * math.pi / 2
+    return (axis if abs(angle - axis) < math.radians(SNAP_DEGREES) else angle), shift
 
 
 class MirroredField:

@@ -13,6 +13,7 @@ import numpy as np
 from mathutils.bvhtree import BVHTree
 from numpy.typing import NDArray
 
+from ..inference.symmetry import refine_plane
 from .polygons import Polygons
 
 Floats = NDArray[np.floating[Any]]
@@ -29,9 +30,6 @@ ROUNDS = 6
 QUANTILE = 0.9
 """The error of a plane is the distance that this share of the points keeps below: small one-sided things (a handle's
 screw, a badge) do not hide that the object is symmetric."""
-
-SNAP_DEGREES = 1.5
-"""A plane this close to one of the axes is taken for it: artists and tools mirror along axes."""
 
 
 @dataclass(frozen=True)
@@ -74,18 +72,10 @@ def find_symmetry(polygons: Polygons) -> Symmetry:
         return _distance(tree, plane(angle, shift).mirrored(samples)) / size
 
     coarse = points[:: max(1, len(points) // COARSE_SAMPLES)]
-    angles = np.arange(DIRECTIONS) * math.pi / DIRECTIONS
-    best = min((error(angle, 0.0, coarse), angle, 0.0) for angle in angles)
-    turn, move = math.pi / DIRECTIONS / 2, 0.02 * size
-    for _ in range(ROUNDS):
-        _, angle, shift = best
-        near = [(angle + a * turn, shift + b * move) for a in (-1, 0, 1) for b in (-1, 0, 1)]
-        best = min((error(a, s, coarse), a, s) for a, s in near)
-        turn, move = turn / 2, move / 2
-    _, angle, shift = best
-    axis = round(angle / (math.pi / 2)) * math.pi / 2
-    if abs(angle - axis) < math.radians(SNAP_DEGREES):
-        angle = axis
+    directions = (np.arange(DIRECTIONS) * math.pi / DIRECTIONS).tolist()
+    direction = min(directions, key=lambda angle: error(angle, 0.0, coarse))
+    steps = math.pi / DIRECTIONS / 2, 0.02 * size
+    angle, shift = refine_plane(lambda angle, shift: error(angle, shift, coarse), (direction, 0.0), steps, ROUNDS)
     found = plane(angle, shift)
     normal = tuple(0.0 if abs(value) < 1e-9 else value for value in found.normal)
     return Symmetry(normal, found.offset, error(angle, shift, points))

@@ -7,11 +7,18 @@ import numpy as np
 import pytest
 from image_to_3d.inference.camera import Camera, Window
 from image_to_3d.inference.code import Code
+from image_to_3d.inference.errors import SymmetryError
 from image_to_3d.inference.fields import Appearance
 from image_to_3d.inference.monitor import Monitor
 from image_to_3d.inference.surface import SurfaceSettings
 from image_to_3d.inference.symmetry import MirrorPlane
-from image_to_3d.inference.symmetry_search import MirrorChoice, PlaneJudge, choose_plane, distance_grid
+from image_to_3d.inference.symmetry_search import (
+    MirrorChoice,
+    PlaneFit,
+    PlaneJudge,
+    choose_plane,
+    distance_grid,
+)
 
 openvdb = pytest.importorskip("openvdb", reason="Blender's OpenVDB module is not installed")
 
@@ -41,6 +48,46 @@ class Car:
 
     def appearance(self, points):
         return Appearance(np.ones_like(points))
+
+
+class Figure(Car):
+    """A figure with a nose and feet, turned about Z; from its front, the guess shows the front again on the back.
+
+    Its right hand is raised a little, as nobody stands quite still.
+    """
+
+    def __init__(self, degrees):
+        super().__init__(degrees)
+        self.is_front_printed = degrees == 0
+
+    def values(self, points):
+        points = points.copy()
+        if self.is_front_printed:
+            points[:, 1] = -np.abs(points[:, 1])
+        x, y = self.own(points)
+        z = points[:, 2]
+
+        def ball(place, radius):
+            return radius - np.sqrt((x - place[0]) ** 2 + (y - place[1]) ** 2 + (z - place[2]) ** 2)
+
+        body = 0.5 - np.sqrt((x / 0.5) ** 2 + (y / 0.34) ** 2 + (z + 0.25) ** 2)
+        feet = [ball((side * 0.15, -0.24, -0.75), 0.14) for side in (-1, 1)]
+        hands = [ball((0.36, 0, -0.1), 0.1), ball((-0.36, 0, 0.02), 0.1)]
+        head, nose = ball((0, 0, 0.45), 0.27), ball((0, -0.28, 0.42), 0.09)
+        return np.maximum.reduce([body, head, nose, *feet, *hands]).astype(np.float32)
+
+    def own(self, points):
+        """Points (n, 3) in the figure's own directions: to its left, and backwards."""
+        sine, cosine = math.sin(self.angle), math.cos(self.angle)
+        return points[:, 0] * cosine + points[:, 1] * sine, points[:, 1] * cosine - points[:, 0] * sine
+
+
+class Stretching(Figure):
+    """The figure with one arm stretched out: no plane parts its left from its right."""
+
+    def values(self, points):
+        arm = np.maximum(np.abs(points[:, 0] - 0.5) - 0.35, np.hypot(points[:, 1], points[:, 2]) - 0.12)
+        return np.maximum(super().values(points), -arm).astype(np.float32)
 
 
 def choose(field, **choice):
@@ -106,6 +153,43 @@ def test_what_the_photo_shows_of_the_side_that_is_given_up_counts_as_lost():
     judge = PlaneJudge(CODE, Balls(0.0), SurfaceSettings(), Monitor())
     assert judge.fit(MirrorPlane((1.0, 0.0), 0.2)).lost == pytest.approx(0.2, abs=0.05)
     assert judge.fit(MirrorPlane((0.0, 1.0), 0.0)).lost < 0.01
+
+
+def back_of_the_head(figure):
+    """Points (n, 3) of the half of a figure's head that has no face."""
+    around = np.random.default_rng(0).normal(size=(2000, 3)).astype(np.float32)
+    around *= 0.27 / np.linalg.norm(around, axis=1, keepdims=True)
+    around[:, 2] += 0.45
+    return around[figure.own(around)[1] > 0.05]
+
+
+@pytest.mark.parametrize("degrees", [0, 50, -60], ids=["front", "left", "right"])
+def test_the_back_of_a_head_never_becomes_a_face(degrees):
+    figure = Figure(degrees)
+    plane = choose(figure, is_required=True)
+    # A point of the given-up side gets the shape and the colours of where it is folded to.
+    assert figure.own(plane.folded(back_of_the_head(figure)))[1].min() > 0
+    assert angle_between(plane, degrees) < 3
+
+
+@pytest.mark.parametrize("figure", [Stretching(0), Figure(90)], ids=["no plane between left and right", "profile"])
+def test_a_plane_of_which_the_photo_confirms_nothing_has_to_be_named(figure):
+    """The same for the camera: one would put a second face on the back, the other is right."""
+    with pytest.raises(SymmetryError, match="shows one side alone") as caught:
+        choose(figure, is_required=True)
+    assert "Y Axis" in caught.value.hint
+    monitor = Monitor()
+    assert choose_plane(CODE, figure, SurfaceSettings(), MirrorChoice(), monitor) is None
+    assert "Not made symmetric" in monitor.warnings[0]
+    named = choose(figure, plane=MirrorPlane((0.0, 1.0), 0.0))
+    assert named.normal == (0.0, -1.0)
+
+
+def test_the_less_a_plane_is_confirmed_the_better_it_has_to_fit():
+    plane = MirrorPlane((1.0, 0.0), 0.0)
+    fits = [PlaneFit(plane, 0.016, 0.0, revealed) for revealed in (0.2, 0.4, 0.6, 0.8)]
+    assert [fit.doubt(0.024) is None for fit in fits] == [True, True, True, False]
+    assert all(fit.doubt(0.05) is None for fit in fits)
 
 
 def test_the_distance_grid_is_the_distance_to_the_nearest_point():
