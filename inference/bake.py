@@ -7,8 +7,10 @@ choices keep this quick and the result whole:
 * The field is asked at the mesh's vertices, refined until they are half as far apart as the field's detail, and its
   colours are interpolated inside each triangle, never across island borders. A sample of triangles is checked; if
   interpolation shows, the field is asked at every texel.
-* The field's colours are shifted smoothly towards the photos': what they say on the visible part is extended over the
-  hidden part, locally near the seam and on the whole far from it, so that both sides read as one object.
+* Where no photo shows the surface, colours spread over it from the part that is shown (``hidden_colors``), as far as
+  the field is not certain of its own.
+* The field's own colours are shifted smoothly towards the photos': what they say on the visible part is extended over
+  the hidden part, locally near the seam and on the whole far from it, so that both sides read as one object.
 * On an object that was made symmetric, the photos are projected a second time, as the mirror plane shows them.
 * Texels beyond the islands are filled from their neighbours, so that filtering and mipmaps never meet the background.
 """
@@ -24,6 +26,7 @@ from numpy.typing import NDArray
 from .blending import Look, Sight, blended, sights_of
 from .code import Code
 from .fields import Appearance, Field
+from .hidden_colors import hidden_colors
 from .matching import extended, likeness
 from .monitor import Monitor
 from .padding import pad
@@ -271,11 +274,11 @@ def _cut(
 def _interpolates(field: Field, samples: _Samples, appearance: Appearance) -> bool:
     """Whether colours interpolated from the vertices are, to the eye, the field's."""
     count = len(samples.triangles)
-    if count == 0:
+    if count == 0 or appearance.base_color is None:
         return True
     probes = samples.triangles[np.random.default_rng(0).integers(0, count, min(PROBES, count))]
-    asked = field.appearance(samples.points[probes].mean(axis=1))
-    error = np.abs(asked.base_color - appearance.base_color[probes].mean(axis=1)).max(axis=1)
+    asked = _base_color(field.appearance(samples.points[probes].mean(axis=1)))
+    error = np.abs(asked - appearance.base_color[probes].mean(axis=1)).max(axis=1)
     return bool(np.quantile(error, 0.95) <= VISIBLE_ERROR)
 
 
@@ -326,10 +329,11 @@ class _Ink:
 
     Attributes:
         corners: (t, 3, 2) float64, triangles in texels.
-        channels: colour 0..255 and further channels 0..255; where ``field`` is set, the shift of the colour 0..255
-            and the point's place. They vary linearly over the triangles.
+        channels: colour 0..255 and further channels 0..255; where ``field`` is set, what is added to the field's
+            colour 0..255 and the point's place. They vary linearly over the triangles.
         layers: of photos, each over the one before.
         field: to be asked at every texel; None where the channels are the field's already.
+        field_share: how much of the field's own colour is taken where it is asked.
         extra: names of the further channels.
         strength: how much of the photos is taken where they are wholly believed.
     """
@@ -338,6 +342,7 @@ class _Ink:
     channels: Gradients
     layers: tuple[_Layer, ...]
     field: Field | None
+    field_share: float
     extra: tuple[str, ...]
     strength: float
 
@@ -347,10 +352,12 @@ class _Ink:
         channels = self.channels.at(fragments)
         if self.field is not None:
             points = np.stack(channels[3:], axis=1)
-            asked = _channels(self.field.appearance(points), self.extra)
+            asked = _channels(self.field.appearance(points), self.extra, len(points))
             channels[3:] = []
             for index in range(asked.shape[1]):
-                value = asked[:, index] + channels[index] if index < 3 else asked[:, index]
+                value = asked[:, index]
+                if index < 3:
+                    value = value * np.float32(self.field_share) + channels[index]
                 channels[index : index + 1] = [np.clip(value, 0.0, 255.0)]
         for layer in self.layers:
             self._project(layer, channels, fragments)
@@ -365,10 +372,25 @@ class _Ink:
             channel[look.points] = before + (color - before) * weight
 
 
-def _channels(appearance: Appearance, extra: tuple[str, ...]) -> NDArray[np.float32]:
-    """(n, 3 + extra) float32, 0..255."""
-    further = [np.asarray(getattr(appearance, name))[:, None] for name in extra]
-    return (np.concatenate([appearance.base_color, *further], axis=1) * 255.0).astype(np.float32)
+def _base_color(appearance: Appearance) -> NDArray[np.float32]:
+    """The colours of an appearance that has some.
+
+    Raises:
+        ValueError: it has none.
+    """
+    if appearance.base_color is None:
+        raise ValueError("the appearance has no colours")
+    return appearance.base_color
+
+
+def _channels(appearance: Appearance, extra: tuple[str, ...], count: int) -> NDArray[np.float32]:
+    """(count, 3 + extra) float32, 0..255; black where the appearance has no colours."""
+    channels = np.zeros((count, 3 + len(extra)), np.float32)
+    if appearance.base_color is not None:
+        channels[:, :3] = appearance.base_color
+    for index, name in enumerate(extra, 3):
+        channels[:, index] = getattr(appearance, name)
+    return channels * np.float32(255.0)
 
 
 def _ink(
@@ -381,21 +403,57 @@ def _ink(
 ) -> _Ink:
     """Decide between interpolating and asking, and prepare."""
     extra = tuple(name for name in CONSTANTS if isinstance(getattr(appearance, name), np.ndarray))
-    shift = settings.photo_strength * _shift(samples, views, appearance, plane)
-    if _interpolates(field, samples, appearance):
-        values = _channels(appearance, extra)
-        values[:, :3] += shift
-        values, asked = np.clip(values, 0.0, 255.0), None
+    field_share, added = _colouring(samples, views, appearance, settings.photo_strength, plane)
+    if field_share == 0.0 or _interpolates(field, samples, appearance):
+        values = _channels(appearance, extra, len(samples.points))
+        values[:, :3] = np.clip(values[:, :3] * field_share + added, 0.0, 255.0)
+        asked = None
     else:
-        values, asked = np.concatenate([shift, samples.points], axis=1), field
+        values, asked = np.concatenate([added, samples.points], axis=1), field
     return _Ink(
         samples.corners,
         gradients(samples.corners, values[samples.triangles]),
         _layers(samples, views, plane if settings.mirror_all else None),
         asked,
+        field_share,
         extra,
         settings.photo_strength,
     )
+
+
+def _colouring(
+    samples: _Samples,
+    views: tuple[tuple[Sight, ...], ...],
+    appearance: Appearance,
+    strength: float,
+    plane: MirrorPlane | None,
+) -> tuple[float, NDArray[np.float32]]:
+    """How much of the field's own colours is taken, 0..1, and what is added to that: (n, 3) float32, 0..255.
+
+    A field that is certain of its colours keeps them, shifted to the photos'; the less certain it is, the more is
+    taken from what the photos show beside.
+    """
+    field_share = 0.0 if appearance.base_color is None else 1.0 - strength * (1.0 - appearance.certainty)
+    added = np.zeros((len(samples.points), 3), np.float32)
+    if field_share > 0.0:
+        added += np.float32(field_share * strength) * _shift(samples, views, appearance, plane)
+    if field_share < 1.0:
+        shown = _shown(len(samples.points), views)
+        hidden = hidden_colors(samples.points, samples.normals, samples.triangles, *shown)
+        added += np.float32(1.0 - field_share) * hidden
+    return field_share, added
+
+
+def _shown(count: int, views: tuple[tuple[Sight, ...], ...]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What the photos show at each point, over their mirror images: colours (n, 3) 0..255 and weights (n,) 0..1."""
+    colors, weights = np.zeros((count, 3), np.float32), np.zeros(count, np.float32)
+    for view in reversed(views):
+        look = blended(count, [sight.look() for sight in view])
+        below = weights[look.points] * (1.0 - look.weights)
+        weights[look.points] = below + look.weights
+        share = (look.weights / weights[look.points])[:, None]
+        colors[look.points] += (look.colors - colors[look.points]) * share
+    return colors, weights
 
 
 def _layers(
@@ -415,7 +473,8 @@ def _shift(
 ) -> NDArray[np.float32]:
     """(n, 3) float32, 0..255: by how much the field's colours are shifted towards the photos', everywhere."""
     looks = [sight.look() for sight in views[0]]
-    differences = [look.colors - 255.0 * appearance.base_color[look.points] for look in looks]
+    own = 255.0 * _base_color(appearance)
+    differences = [look.colors - own[look.points] for look in looks]
     weights = [looks[0].weights]
     for look, difference in zip(looks[1:], differences[1:], strict=True):
         weights.append(look.weights * likeness(difference, look.weights))

@@ -16,14 +16,17 @@ class Appearance:
     """Surface colour and, where the system predicts them, the other Principled BSDF inputs.
 
     Attributes:
-        base_color: (n, 3) float32, sRGB-encoded, 0..1.
+        base_color: (n, 3) float32, sRGB-encoded, 0..1; None if the system predicts a bare shape.
         roughness: (n,) float32 0..1; a float where one value holds for the whole object; None if not predicted.
         metallic: likewise.
+        certainty: 0..1, how far ``base_color`` is to be believed where no photo shows the surface. Baking takes the
+            rest from what the photos show beside it (``hidden_colors``).
     """
 
-    base_color: NDArray[np.float32]
+    base_color: NDArray[np.float32] | None
     roughness: NDArray[np.float32] | float | None = None
     metallic: NDArray[np.float32] | float | None = None
+    certainty: float = 1.0
 
 
 class Field(Protocol):

@@ -87,6 +87,9 @@ BACK_COLOR_BLUR = 3.0
 mirrored (14 validation objects from 4 other sides: SSIM 0.697 against 0.692, PSNR 15.61 against 15.54 dB). With a wider
 one the figures rise further, but a boot loses its sole's colour."""
 
+HIDDEN_CERTAINTY = 0.0
+"""See ``Appearance.certainty``: on the hidden surface the network shows the front's print again, washed out."""
+
 CALM_REACH, CALM_STEP = 1.5, 0.06
 """Standard deviations of the depth maps' bilateral filter: rays, and half-sizes of depth. Without it, print on a flat
 box shows as bumps."""
@@ -206,7 +209,7 @@ class PebbleField:
         share = np.clip((w - first) / np.maximum(last - first, 1e-3), 0, 1)
         share = share * share * (3 - 2 * share)
         colors = bilinear(self._colors, u, v)
-        return Appearance(np.ascontiguousarray(_blend(colors[:3], colors[3:], share).T))
+        return Appearance(np.ascontiguousarray(_blend(colors[:3], colors[3:], share).T), certainty=HIDDEN_CERTAINTY)
 
     def _to_window(self, points: Points) -> tuple[Array, Array, Array, NDArray[np.bool_]]:
         """Object frame to u, v, w, and whether each point is in front of the camera."""

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Colours of what no photo shows, from what the photos show beside it.
+
+Seen from behind, an object goes on as it was at its outline: the layers of a cake run round at the same height, hair
+goes over the back of a head, and what is printed on the front is not on the back. So the colours along the outline
+spread over the hidden part, along the surface (``surface_graph``), more easily at the same height than up and down, and
+hardly over creases.
+
+Spread colours mix: red and white become pink, yellow and blue become grey. Therefore it is not colours that spread but
+the shares of a small palette, as in Grady's random walker ("Random walks for image segmentation", 2006): each place
+takes almost wholly the colour whose share is largest there, and along the outline what the palette lacks.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .surface_graph import SurfaceGraph
+
+Floats = NDArray[np.floating[Any]]
+
+MOTTLED_UPRIGHT, LAYERED_UPRIGHT = 0.03, 0.0003
+"""Conductance up and down along a surface, in parts of that at the same height: where colours do not depend on the
+height, and where they depend on nothing else. Low values carry layers round, and each blemish of the outline."""
+
+MOTTLED, LAYERED = 0.2, 0.7
+"""Shares of the colours' variance that lie between heights, between which the one becomes the other."""
+
+CREASE = 4.0
+"""Exponent by which conductance falls over creases: at a right angle to one sixteenth."""
+
+LEAST_CONDUCTANCE = 1e-4
+"""What is left of it up and down over the sharpest crease: everything that hangs together gets some colour."""
+
+BELIEF = 8.0
+"""Weight of a patch that a photo shows fully, in units of the conductance between neighbours."""
+
+GUESS = 1e-4
+"""Weight, in the same units, of the mean of all that is shown: it decides where nothing of a part is shown."""
+
+COLORS = 6
+"""Most colours in the palette."""
+
+ALIKE = 25.0
+"""Distance in sRGB (0..255) below which two colours count as one."""
+
+FAR = 120.0
+"""Distance in sRGB (0..255) beyond which a colour is not a better one to add to the palette for being farther."""
+
+MEANS_ROUNDS = 8
+"""Rounds of k-means. Its begin is good, and nothing depends on its end."""
+
+SHARPNESS = 3.0
+"""Exponent of the shares: of two colours with shares 2 to 1 the first gets 8 to 1."""
+
+LEAST_SHARE = 1e-3
+"""What shares are raised to before: solving leaves them slightly below 0."""
+
+GREY = 128.0
+"""sRGB (0..255) of an object of which no photo shows anything."""
+
+
+def hidden_colors(
+    points: NDArray[np.float32],
+    normals: NDArray[np.float32],
+    triangles: NDArray[np.integer[Any]],
+    colors: Floats,
+    weights: Floats,
+) -> NDArray[np.float32]:
+    """Continue the photos' colours over the whole surface.
+
+    Args:
+        points: (n, 3) the surface's vertices, object frame.
+        normals: (n, 3) unit.
+        triangles: (t, 3).
+        colors: (n, 3) sRGB 0..255, what the photos show there.
+        weights: (n,) 0..1, how far that is to be believed; 0 where they do not show the surface.
+
+    Returns:
+        (n, 3) float32, sRGB 0..255: smooth colours, also of what is shown.
+    """
+    if not weights.any():
+        return np.full((len(points), 3), GREY, np.float32)
+    graph = SurfaceGraph.of(points, normals, triangles)
+    shown, seen = graph.mean(colors, weights)
+    palette = _palette(shown, seen * graph.sizes)
+    shares = _shares(shown, palette)
+    # As large as colours, so that one tolerance fits both.
+    sources = np.concatenate([255.0 * shares, shown - shares @ palette], axis=1)
+    mean = (sources * seen[:, None]).sum(axis=0) / seen.sum()
+    belief = BELIEF * seen + GUESS
+    sources += (mean - sources) * (GUESS / belief)[:, None]
+    conductance = _conductance(graph, _upright(graph, shown, seen * graph.sizes))
+    spread = graph.spread(sources, belief, conductance)
+    sharp = np.maximum(spread[:, :-3] / 255.0, LEAST_SHARE) ** SHARPNESS
+    result = (sharp / sharp.sum(axis=1, keepdims=True)) @ palette + spread[:, -3:]
+    result += (shown - result) * seen[:, None]
+    return np.clip(graph.at(result, points, normals), 0.0, 255.0)
+
+
+def _palette(colors: Floats, weights: Floats) -> Floats:
+    """(k, 3) colours that colours (p, 3) by weights (p,) mostly are: k-means, begun with ones far from each other."""
+    chosen = [colors[weights.argmax()]]
+    while len(chosen) < COLORS:
+        distance = _squared_distances(colors, np.array(chosen)).min(axis=1)
+        farthest = (np.minimum(distance, FAR**2) * weights).argmax()
+        if distance[farthest] < ALIKE**2:
+            break
+        chosen.append(colors[farthest])
+    palette = np.array(chosen)
+    for _ in range(MEANS_ROUNDS):
+        nearest = _squared_distances(colors, palette).argmin(axis=1)
+        total = np.bincount(nearest, weights, len(palette))[:, None]
+        sums = np.stack([np.bincount(nearest, weights * channel, len(palette)) for channel in colors.T], axis=1)
+        palette = np.where(total > 0.0, sums / np.maximum(total, 1e-9), palette)
+    return palette
+
+
+def _shares(colors: Floats, palette: Floats) -> Floats:
+    """(p, k) shares of the palette in colours (p, 3): almost all is the nearest one's."""
+    distance = _squared_distances(colors, palette)
+    shares = np.exp((distance.min(axis=1, keepdims=True) - distance) / (2.0 * ALIKE**2))
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
+def _squared_distances(colors: Floats, palette: Floats) -> Floats:
+    """(p, k)."""
+    return ((colors[:, None] - palette) ** 2).sum(axis=2)
+
+
+def _upright(graph: SurfaceGraph, colors: Floats, weights: Floats) -> float:
+    """Conductance up and down, by how far colours (p, 3), weighted by (p,), depend on the height alone."""
+    height = graph.cells[:, 2] - graph.cells[:, 2].min()
+    total = np.maximum(np.bincount(height, weights), 1e-12)
+    means = np.stack([np.bincount(height, weights * channel) / total for channel in colors.T], axis=1)
+    middle = (total[:, None] * means).sum(axis=0) / total.sum()
+    between = (total[:, None] * (means - middle) ** 2).sum()
+    whole = (weights[:, None] * (colors - middle) ** 2).sum()
+    layered = np.clip((between / max(float(whole), 1e-12) - MOTTLED) / (LAYERED - MOTTLED), 0.0, 1.0)
+    return float(MOTTLED_UPRIGHT ** (1.0 - layered) * LAYERED_UPRIGHT**layered)
+
+
+def _conductance(graph: SurfaceGraph, upright: float) -> Floats:
+    """(e,) how easily colours pass between neighbouring patches, 0..1."""
+    start, end = graph.starts, graph.ends
+    steepness = 1.0 - (0.5 * (graph.normals[start, 2] + graph.normals[end, 2])) ** 2
+    # By layers of cells, not by places: diagonal neighbours would lead from one layer to the next.
+    eased = np.where(graph.cells[start, 2] == graph.cells[end, 2], 1.0, upright**steepness)
+    bend = 0.5 + 0.5 * (graph.normals[start] * graph.normals[end]).sum(axis=1)
+    return np.maximum(eased * np.clip(bend, 0.0, 1.0) ** CREASE, LEAST_CONDUCTANCE)
