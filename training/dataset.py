@@ -59,7 +59,7 @@ class Dataset:
 
 
 class LoadedDataset(Dataset):
-    """All views decoded and on a device at once: 250 kB a view, 900 kB an object; features are not kept."""
+    """All views decoded and on a device at once: 250 kB of its memory a view, 900 kB an object; keeps no features."""
 
     def __init__(self, folder: Path, split: str, device: torch.device, threads: int) -> None:
         super().__init__(folder, split, None)

@@ -29,13 +29,20 @@ from .render import Renderer
 if TYPE_CHECKING:
     from .tracing import PathTracer
 
-SOURCES = ("sweethome", "assemblies", "shapes", "objects", "infinigen")
+SOURCES = ("sweethome", "assemblies", "belongings", "shapes", "objects", "infinigen")
 #: Views of an object that is trained with, and of one that is held out.
 VIEWS, HELD_OUT_VIEWS = 4, 8
 #: Of the views: 1 without shadows, floors, real cut-outs and views from far above; 2 without path-traced photos.
 VERSION = 3
 #: Share of objects that get a random two-colour pattern over their own colours.
-PATTERN_CHANCE = {"infinigen": 0.12, "sweethome": 0.3, "shapes": 0.7, "assemblies": 0.04, "objects": 0.2}
+PATTERN_CHANCE = {
+    "infinigen": 0.12,
+    "sweethome": 0.3,
+    "shapes": 0.7,
+    "assemblies": 0.04,
+    "belongings": 0.04,
+    "objects": 0.2,
+}
 #: Sources whose objects are worth reshaped copies; of the others a new seed makes a new object.
 RESHAPED = ("sweethome", "infinigen")
 #: Share of the views of training objects without such a pattern whose photo is path-traced, unless ``--traced`` is.
@@ -70,7 +77,11 @@ def originals(args: argparse.Namespace) -> Iterator[Job]:
     for path in packs.files(args.objects) if "objects" in args.sources and args.objects else ():
         name = f"{path.parent.name}_{path.stem}"
         yield name, _path(args, "objects", name), functools.partial(packs.load, path, name)
-    made = {"assemblies": ("assembly", assemblies.random_assembly), "shapes": ("shape", shapes.random_shape)}
+    made = {
+        "assemblies": ("assembly", assemblies.random_assembly),
+        "belongings": ("belonging", assemblies.random_belonging),
+        "shapes": ("shape", shapes.random_shape),
+    }
     for source, (word, make) in made.items():
         for seed in range(getattr(args, source) if source in args.sources else 0):
             name = f"{word}_{seed:05d}"
@@ -248,6 +259,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=16, help="objects of each infinigen generator")
     parser.add_argument("--shapes", type=int, default=285, help="number of random shapes")
     parser.add_argument("--assemblies", type=int, default=1900, help="number of objects assembled from parts")
+    parser.add_argument("--belongings", type=int, default=600, help="number of objects of the later kinds of them")
     parser.add_argument("--copies", type=int, default=1, help="reshaped copies of each furniture and infinigen object")
     parser.add_argument("--objects", type=Path, help="folder of packed meshes, if there is one: see training/DATA.md")
     parser.add_argument("--views", type=int, default=VIEWS, help="of an object that is trained with")

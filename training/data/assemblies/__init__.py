@@ -11,24 +11,35 @@ import numpy as np
 
 from ..builder import Builder
 from ..meshes import Model, normalise
-from . import clothing, containers, creatures, devices, food, instruments, tools, toys, vehicles
+from . import belongings, clothing, containers, creatures, devices, figures, food, instruments, tools, toys, vehicles
 
 MODULES = (containers, clothing, creatures, vehicles, tools, devices, toys, food, instruments)
+#: Adds an object's parts to a builder.
+Kind = Callable[[Builder], None]
 #: Every kind with its weight: how often it is drawn.
-KINDS: dict[Callable[[Builder], None], int] = {kind: n for module in MODULES for kind, n in module.KINDS.items()}
+KINDS: dict[Kind, int] = {kind: n for module in MODULES for kind, n in module.KINDS.items()}
+#: The same of what came later and has seeds of its own, so that the objects of earlier rounds stay what they were.
+LATER_KINDS: dict[Kind, int] = {kind: n for module in (figures, belongings) for kind, n in module.KINDS.items()}
 #: Spread of the random stretch along each axis, as a logarithm.
 STRETCH = 0.07
 
 
 def random_assembly(seed: int) -> Model:
     """Make the object of this seed."""
-    rng = np.random.default_rng([seed, 7])
-    weights = np.array(list(KINDS.values()), float)
-    kind = list(KINDS)[int(rng.choice(len(weights), p=weights / weights.sum()))]
-    return assemble(kind, rng, seed)
+    return _drawn(KINDS, np.random.default_rng([seed, 7]), seed, "assemblies")
 
 
-def assemble(kind: Callable[[Builder], None], rng: np.random.Generator, seed: int) -> Model:
+def random_belonging(seed: int) -> Model:
+    """Make the object of this seed, of one of the later kinds."""
+    return _drawn(LATER_KINDS, np.random.default_rng([seed, 17]), seed, "belongings")
+
+
+def _drawn(kinds: dict[Kind, int], rng: np.random.Generator, seed: int, source: str) -> Model:
+    weights = np.array(list(kinds.values()), float)
+    return assemble(list(kinds)[int(rng.choice(len(weights), p=weights / weights.sum()))], rng, seed, source)
+
+
+def assemble(kind: Kind, rng: np.random.Generator, seed: int, source: str = "assemblies") -> Model:
     """Make an object of one kind."""
     builder = Builder(rng)
     kind(builder)
@@ -37,4 +48,4 @@ def assemble(kind: Callable[[Builder], None], rng: np.random.Generator, seed: in
         part.corners = part.corners * stretch
         part.normals = part.normals / stretch
         part.normals /= np.maximum(np.linalg.norm(part.normals, axis=-1, keepdims=True), 1e-9)
-    return normalise(Model(f"{kind.__name__}_{seed:05d}", "assemblies", kind.__name__, builder.parts))
+    return normalise(Model(f"{kind.__name__}_{seed:05d}", source, kind.__name__, builder.parts))
