@@ -15,6 +15,7 @@ import bpy
 
 from .compat import module_folder
 from .inference.errors import WorkerError
+from .inference.monitor import StartStage
 from .inference.runtime import RuntimeSettings
 from .inference.sentence import Sentence
 from .inference.tasks import Task
@@ -45,6 +46,11 @@ class BackgroundBlender:
         if self._host is None:
             self._host = Host(create_launch(Path(bpy.app.tempdir)))
         return self._host.start(task)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has been started and has not ended."""
+        return self._host is not None and self._host.pid is not None
 
     def shutdown(self) -> None:
         """End it with whatever it is doing."""
@@ -84,6 +90,7 @@ def create_launch(folder: Path) -> Launch:
         idle_seconds=IDLE_SECONDS,
         tasks=TASKS_MODULE,
         separator=("--",),
+        start_stage=StartStage.BLENDER,
     )
     if bpy.app.module:
         # Blender as a Python module has no program of its own: the same interpreter imports the same module.

@@ -7,7 +7,7 @@ quitting all go through ``shutdown``, so that no worker process and no half-made
 
 import atexit
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -17,26 +17,15 @@ from bpy.app.handlers import persistent
 from .background import BACKGROUND
 from .compat import exit_handlers, library_folders, module_folder
 from .inference.errors import Cancelled, ReconstructionError, WorkerError
-from .inference.monitor import Stage
+from .inference.monitor import StartStage
 from .inference.sentence import Sentence
 from .jobs import Host, Job, JobState, Launch
 from .jobs.launch import REQUIRED_MODULES
 from .preferences import UserSettings, user_settings
+from .progress import Progress
 from .tasks import Summary
 
 ResultT_contra = TypeVar("ResultT_contra", contravariant=True)
-
-STAGE_SHARES = {
-    Stage.PHOTO: 0.03,
-    Stage.CUTOUT: 0.24,
-    Stage.ENCODE: 0.10,
-    Stage.SHAPE: 0.05,
-    Stage.SURFACE: 0.13,
-    Stage.UNWRAP: 0.15,
-    Stage.BAKE: 0.30,
-}
-"""Rough share of the whole time each stage takes on a CPU at Standard quality, for one bar over all of them; tasks with
-other stages have ``stage_shares`` of their own."""
 
 
 class Task(Protocol[ResultT_contra]):
@@ -60,6 +49,7 @@ class Engine:
         failure_details: for a bug report: the worker's versions, traceback and last output at that failure.
         summary: what the last reconstruction made, or None.
         is_quiet: the job in progress is a live preview's: it gives way to any other.
+        progress: how far the job is.
         on_end: undoes what a modal operator shows while it runs; called once when the job ends in whatever way.
     """
 
@@ -72,24 +62,12 @@ class Engine:
         self.on_end: Callable[[], None] | None = None
         self._host: Host | None = None
         self._launch: Launch | None = None
-        self._shares: Mapping[str, float] = STAGE_SHARES
+        self.progress = Progress()
 
     @property
     def is_busy(self) -> bool:
         """Whether a job is in progress that must be waited for."""
         return self.job is not None and not self.is_quiet
-
-    @property
-    def fraction(self) -> float:
-        """How much of the job is done over all stages, 0..1."""
-        if self.job is None:
-            return 0.0
-        total = 0.0
-        for stage, share in self._shares.items():
-            if stage == self.job.stage:
-                return min(total + share * self.job.fraction, 1.0)
-            total += share
-        return 0.0
 
     def begin(self, task: Task[Any], settings: UserSettings, *, is_quiet: bool = False) -> Job[Any]:
         """Start a task on the warm worker, or on a new one if there is none or the preferences changed.
@@ -108,10 +86,21 @@ class Engine:
         if self._host is None or launch != self._launch:
             self.shutdown()
             self._host, self._launch = Host(launch), launch
-        self._shares = getattr(task, "stage_shares", STAGE_SHARES)
+        running = {StartStage.WORKER: self._host.pid is not None, StartStage.BLENDER: BACKGROUND.is_running}
         self.job = task.begin(self._host)
         self.is_quiet = is_quiet
+        if not is_quiet:
+            self.progress.begin(task, running)
         return self.job
+
+    def poll(self) -> JobState:
+        """Look at the job in progress, and follow how far it is; never waits, never raises."""
+        if self.job is None:
+            return JobState.CANCELLED
+        state = self.job.poll()
+        if state is JobState.RUNNING:
+            self.progress.observe(self.job.stage, self.job.fraction)
+        return state
 
     def end(self, task: Task[Any], context: bpy.types.Context) -> None:
         """Take the ended job's result into Blender.
@@ -127,6 +116,7 @@ class Engine:
         try:
             if job.state is JobState.FAILED and job.error is not None:
                 raise job.error
+            self.progress.end(is_done=True)
             task.finish(context, job.result)
         except ReconstructionError as error:
             self.failure, self.failure_details = error, job.diagnostics
@@ -143,7 +133,7 @@ class Engine:
                 self.failure = error
             raise
         try:
-            job.wait()
+            job.wait(lambda: self.progress.observe(job.stage, job.fraction))
         except ReconstructionError as error:
             self.failure = error
             self._release()
@@ -168,7 +158,8 @@ class Engine:
 
     def _release(self) -> None:
         """Forget the job and take away what was shown for it."""
-        self.job, self.is_quiet, self._shares = None, False, STAGE_SHARES
+        self.job, self.is_quiet = None, False
+        self.progress.end(is_done=False)
         on_end, self.on_end = self.on_end, None
         if on_end is not None:
             on_end()

@@ -309,7 +309,7 @@ class ImageTo3DStatus(bpy.types.PropertyGroup):
 
     is_running: BoolProperty(name="Running", get=lambda _self: ENGINE.is_busy)
     stage: StringProperty(name="Stage", get=lambda _self: ENGINE.job.stage if ENGINE.job else "")
-    fraction: FloatProperty(name="Progress", subtype="FACTOR", min=0, max=1, get=lambda _self: ENGINE.fraction)
+    fraction: FloatProperty(name="Progress", subtype="FACTOR", min=0, max=1, get=lambda _self: ENGINE.progress.fraction)
 
 
 _register_classes, _unregister_classes = bpy.utils.register_classes_factory(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from .background import BACKGROUND
 from .inference.bake import BakeSettings, Maps
 from .inference.errors import OutputError, SettingsError
-from .inference.monitor import RetopologyStage, Stage
+from .inference.monitor import RetopologyStage, Stage, StartStage
 from .inference.pipeline import Settings
 from .inference.sentence import Sentence
 from .jobs import CompositeJob, Host, Job, JobChain, JobLadder
@@ -104,6 +104,7 @@ class RetopologyTask:
     """
 
     stage_shares: ClassVar[dict[str, float]] = {
+        StartStage.BLENDER: 0.1,
         RetopologyStage.HEAL: 0.12,
         RetopologyStage.REMESH: 0.6,
         RetopologyStage.FIT: 0.15,
@@ -278,9 +279,11 @@ class BakeLowPolyTask:
     """
 
     stage_shares: ClassVar[dict[str, float]] = {
+        StartStage.BLENDER: 0.1,
         RetopologyStage.UNWRAP: 0.1,
         RetopologyStage.NORMALS: 0.25,
         RetopologyStage.OCCLUSION: 0.4,
+        StartStage.WORKER: 0.1,
         Stage.BAKE: 0.25,
     }
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .inference.code import Code, FurtherPhoto
 from .inference.cutout import CutoutSettings
 from .inference.errors import ModelError, OutputError
-from .inference.monitor import PhotoStage, Stage
+from .inference.monitor import PhotoStage, Stage, StartStage
 from .inference.pipeline import Projected, Reconstruction, Settings
 from .inference.sentence import Sentence
 from .inference.surface import Surface
@@ -26,6 +26,12 @@ from .scene.photos import mesh_in_object_frame, read_camera, update_photos
 from .scene.places import AT_CURSOR, Place
 from .scene.preview import end_previews, show_preview
 from .scene.stored_code import load_code, load_mirror, load_settings
+
+AGAIN_SHARES = {StartStage.WORKER: 0.1, Stage.SURFACE: 0.3, Stage.UNWRAP: 0.2, Stage.BAKE: 0.4}
+"""Rough share of the time that each stage takes when a stored code is used again."""
+
+CUTOUT_SHARES = {StartStage.WORKER: 0.2, Stage.PHOTO: 0.1, Stage.CUTOUT: 0.7}
+"""Likewise of a photo that is only cut out."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +106,8 @@ class AdjustTask:
         result: after ``finish``, what was made.
     """
 
+    stage_shares: ClassVar[dict[str, float]] = AGAIN_SHARES
+
     def __init__(self, target: str, code: Code, settings: Settings) -> None:
         self.target = target
         self.code = code
@@ -147,6 +155,7 @@ class _PhotosTask:
     """
 
     stage_shares: ClassVar[dict[str, float]] = {
+        StartStage.WORKER: 0.1,
         Stage.PHOTO: 0.05,
         Stage.CUTOUT: 0.25,
         PhotoStage.MATCH: 0.35,
@@ -259,6 +268,8 @@ class PreviewTask:
         pixels: after ``finish``, (h, w, 4) uint8, row 0 at the top.
     """
 
+    stage_shares: ClassVar[dict[str, float]] = CUTOUT_SHARES
+
     def __init__(self, photo_path: Path, settings: CutoutSettings) -> None:
         self.photo_path = photo_path
         self.settings = settings
@@ -280,6 +291,8 @@ class CutOutTask:
         photo_name: of the photo's data-block; after ``finish`` as it is called then.
         image: after ``finish``, the cut-out's data-block.
     """
+
+    stage_shares: ClassVar[dict[str, float]] = CUTOUT_SHARES
 
     def __init__(self, photo: bpy.types.Image, photo_path: Path, settings: CutoutSettings) -> None:
         self.photo_path = photo_path

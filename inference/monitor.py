@@ -13,6 +13,18 @@ from enum import StrEnum
 from .errors import Cancelled
 
 
+class StartStage(StrEnum):
+    """The start of the processes that jobs run in, before any other stage."""
+
+    WORKER = "Starting"
+    BLENDER = "Starting a second Blender"
+
+    @classmethod
+    def of(cls, stage: str) -> "StartStage | None":
+        """The member that a stage is, if it is one."""
+        return next((member for member in cls if member == stage), None)
+
+
 class Stage(StrEnum):
     """The pipeline's stages, in order; the value is what the artist reads."""
 

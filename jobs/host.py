@@ -106,7 +106,7 @@ class Host:
         if self.is_busy:
             raise WorkerError("A reconstruction is already running.", "Wait until it has ended, or cancel it.")
         self._count += 1
-        self._job = job = Job(self._count, task, self._acquire)
+        self._job = job = Job(self._count, task, self._acquire, self.launch.start_stage)
         return job
 
     def shutdown(self) -> None:

@@ -22,6 +22,7 @@ from typing import Generic, TypeVar
 
 from ..inference import errors, protocol
 from ..inference.errors import OutputError, ReconstructionError, WorkerError
+from ..inference.monitor import StartStage
 from ..inference.sentence import Sentence
 from ..inference.tasks import Task
 from .worker_process import Message, WorkerGoneError, WorkerProcess
@@ -59,7 +60,13 @@ class Job(Generic[ResultT]):
         diagnostics: for a report of a failure: versions, device, traceback, end of the log.
     """
 
-    def __init__(self, number: int, task: Task[ResultT], acquire: Callable[[], WorkerProcess]) -> None:
+    def __init__(
+        self,
+        number: int,
+        task: Task[ResultT],
+        acquire: Callable[[], WorkerProcess],
+        start_stage: str = StartStage.WORKER,
+    ) -> None:
         """Hand the task to the worker that ``acquire`` gives, starting it if there is none.
 
         Raises:
@@ -67,7 +74,7 @@ class Job(Generic[ResultT]):
             WorkerError: the worker cannot be started.
         """
         self.state = JobState.RUNNING
-        self.stage = "Starting"
+        self.stage: str = start_stage
         self.fraction = 0.0
         self.warnings: list[str] = []
         self.error: ReconstructionError | None = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..inference.errors import WorkerError
+from ..inference.monitor import StartStage
 from ..inference.runtime import RuntimeSettings
 from ..inference.sentence import Sentence
 
@@ -28,6 +29,7 @@ class Launch:
         idle_seconds: the worker ends after so long without a job and gives its memory back; 0 keeps it for good.
         library_folders: folders with the DLLs that those modules need (Windows only).
         tasks: module, as the worker imports it, whose ``TASKS`` says what can be run.
+        start_stage: what a job says that waits for the start of the process.
         separator: what stands between the worker's file and its arguments; Blender's own program wants ``--``.
     """
 
@@ -40,6 +42,7 @@ class Launch:
     library_folders: tuple[str, ...] = ()
     tasks: str = "image_to_3d.inference.tasks"
     separator: tuple[str, ...] = ()
+    start_stage: StartStage = StartStage.WORKER
 
 
 def launch_from_interpreter(folder: Path, runtime: RuntimeSettings, idle_seconds: float = 0.0) -> Launch:

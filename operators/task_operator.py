@@ -12,6 +12,7 @@ from ..inference.errors import Cancelled, ReconstructionError
 from ..inference.sentence import Sentence
 from ..jobs import JobState
 from ..preferences import user_settings
+from ..progress import progress_text
 from ..reveal import area_identifier, reveal
 from ..status_text import clear_status, show_status
 from ..translations import error_text, iface_, rpt_, tip_
@@ -26,7 +27,7 @@ class ModalDisplay:
     """What a window shows while a job runs: the timer that drives it and the status bar's text."""
 
     def __init__(self, context: bpy.types.Context) -> None:
-        self._shown: tuple[str, int] | None = None
+        self._shown = ""
         self._timer = context.window_manager.event_timer_add(TICK_SECONDS, window=context.window)
 
     def update(self, context: bpy.types.Context) -> None:
@@ -34,13 +35,10 @@ class ModalDisplay:
         job = ENGINE.job
         if job is None:
             return
-        shown = (job.stage, round(ENGINE.fraction * 100))
-        if shown != self._shown:
-            self._shown = shown
-            told = Sentence(
-                "Image to 3D: {stage}, {percent} %     Esc: Cancel", stage=Sentence(shown[0]), percent=shown[1]
-            )
-            show_status(context, iface_(told))
+        told = progress_text(job.stage, ENGINE.progress.fraction, ENGINE.progress.seconds_left)
+        if told != self._shown:
+            self._shown = told
+            show_status(context, iface_(Sentence("Image to 3D: {progress}     Esc: Cancel", progress=told)))
             redraw_sidebars()
 
     def remove(self) -> None:
@@ -149,7 +147,7 @@ class TaskOperator:
         if event.type != "TIMER":
             return {"PASS_THROUGH"}
         try:
-            if ENGINE.job.poll() is JobState.RUNNING:
+            if ENGINE.poll() is JobState.RUNNING:
                 self._display.update(context)
                 return {"PASS_THROUGH"}
             ENGINE.end(self._task, context)

@@ -4,8 +4,10 @@
 import bpy
 
 from ..cutout_preview import PREVIEW
+from ..engine import ENGINE
 from ..operators.cutout import preview_key
 from ..presets import begin_soon
+from ..progress import progress_text
 from ..scene.family import sculpture_of
 from ..translations import OWN_CONTEXT, iface_
 from .networks import draw_network
@@ -94,7 +96,8 @@ class IMAGE_TO_3D_PT_main(SidebarPanel, bpy.types.Panel):
             # As high as the button: sliders below must not move away from the mouse that drags them.
             row = layout.row(align=True)
             row.scale_y = BUTTON_HEIGHT
-            row.progress(factor=status.fraction, text=f"{iface_(status.stage)}  {status.fraction:.0%}")
+            left = ENGINE.progress.seconds_left
+            row.progress(factor=status.fraction, text=iface_(progress_text(status.stage, status.fraction, left)))
             row.operator("image_to_3d.cancel", text="", icon="X")
         else:
             draw_big_button(layout, "image_to_3d.reconstruct_photo", "MESH_MONKEY")

@@ -117,6 +117,8 @@ class Driver:
             "image_corners": image_corners(),
             "viewport": viewport_geometry(),
             "view": describe_view(),
+            "scene": describe_scene(),
+            "windows": len(windows()),
             "copied": self.copied,
             "copies": self.copies,
             "open_panels": sorted(self.open_panels),
@@ -206,6 +208,19 @@ def describe_view() -> dict[str, Any]:
     }
 
 
+def describe_scene() -> dict[str, Any]:
+    """What the extension sets for a while and has to give back."""
+    scene = windows()[0].scene
+    tools, viewport = scene.tool_settings, largest("VIEW_3D")
+    return {
+        "camera": scene.camera.name if scene.camera else "",
+        "resolution": [scene.render.resolution_x, scene.render.resolution_y],
+        "snapping": [tools.use_snap, *sorted(tools.snap_elements_individual), tools.use_snap_selectable],
+        "overlay": viewport.spaces.active.overlay.show_retopology if viewport is not None else False,
+        "locked": sorted(item.name for item in bpy.data.objects if item.hide_select),
+    }
+
+
 def world_box(item: bpy.types.Object) -> list[list[float]]:
     """The lower and the upper corner of an object's box, in metres."""
     corners = np.array([item.matrix_world @ Vector(corner) for corner in item.bound_box])
@@ -273,6 +288,13 @@ def obey(request: dict[str, Any], driver: Driver) -> None:
         region_of(area, "UI").tag_redraw()
     if "drop" in request:
         drop(request["drop"])
+    if "workspace" in request:
+        windows()[0].workspace = bpy.data.workspaces[request["workspace"]]
+    if request.get("run_in_new_window"):
+        run_in_new_window()
+    if request.get("close_new_window"):
+        with bpy.context.temp_override(window=windows()[-1]):
+            bpy.ops.wm.window_close()
     if request.get("measure_images"):
         driver.images = {image.name: describe_image(image) for image in bpy.data.images}
     set_up_scene(request)
@@ -284,6 +306,16 @@ def drop(name: str) -> None:
     area = largest("VIEW_3D")
     with bpy.context.temp_override(window=windows()[0], area=area, region=region_of(area, "WINDOW")):
         bpy.ops.image_to_3d.reconstruct("INVOKE_DEFAULT", filepath=str(FOLDER / name))
+
+
+def run_in_new_window() -> None:
+    """A second window, as big as the first, in which the sidebar's photo is reconstructed."""
+    before = set(windows())
+    with bpy.context.temp_override(window=windows()[0]):
+        bpy.ops.wm.window_new_main()
+    (window,) = set(windows()) - before
+    with bpy.context.temp_override(window=window, screen=window.screen):
+        bpy.ops.image_to_3d.reconstruct_photo("INVOKE_DEFAULT", True)
 
 
 def set_up_scene(request: dict[str, Any]) -> None:

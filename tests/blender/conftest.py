@@ -72,7 +72,7 @@ class FakeJob:
     def cancel(self):
         self._states = [JobState.CANCELLED]
 
-    def wait(self):
+    def wait(self, tick=None):
         while self.poll() is JobState.RUNNING:
             pass
         return self.state
@@ -89,6 +89,7 @@ class FakeHost:
 
     def __init__(self):
         self.jobs, self.asked, self.shut_down = [], [], 0
+        self.pid = None
 
     def __call__(self, launch):
         self.launch = launch

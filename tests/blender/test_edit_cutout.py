@@ -247,7 +247,7 @@ class Switching:
     def __getattr__(self, name):
         return getattr(self._job, name)
 
-    def wait(self):
+    def wait(self, tick=None):
         self._deed()
         return self._job.wait()
 

@@ -118,6 +118,7 @@ MAIN_MODULES = (
     "game_asset.py",
     "symmetry_tasks.py",
     "engine.py",
+    "progress.py",
     "background.py",
     "models.py",
     "scene/retopology.py",
