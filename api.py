@@ -14,6 +14,7 @@ as it was. The worker process stays warm between calls; ``shutdown`` ends it ear
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import bpy
@@ -164,14 +165,16 @@ def reconstruct_all(
     with_settings: Settings | None = None,
     *,
     size: float = 1.0,
+    place: Place = AT_CURSOR,
     context: bpy.types.Context | None = None,
 ) -> list[Summary | ReconstructionError]:
-    """Make a textured object from each of several photos, one after another; a photo that fails stops nothing.
+    """Make a textured object from each of several photos, in a row; a photo that fails stops nothing.
 
     Args:
         photos: paths of the files.
         with_settings: see ``settings``; Standard quality by default.
         size: length of each object's longest side, Blender units.
+        place: where the first one stands; the others stand beside it.
         context: ``bpy.context`` by default.
 
     Returns:
@@ -180,7 +183,8 @@ def reconstruct_all(
     outcomes: list[Summary | ReconstructionError] = []
     for photo in photos:
         try:
-            outcomes.append(reconstruct(photo, with_settings, size=size, context=context))
+            outcomes.append(reconstruct(photo, with_settings, size=size, place=place, context=context))
+            place = replace(place, keeps_clear=True)
         except ReconstructionError as error:
             outcomes.append(error)
     return outcomes
