@@ -19,18 +19,18 @@ STATE_ICONS = {
     PhotoState.DONE: "CHECKMARK",
     PhotoState.FAILED: "ERROR",
 }
-COLUMN_WIDTH = 62
+COLUMN_WIDTH = 58
 """Least width of a thumbnail with what is around it, pixels at Blender's usual interface scale: four fit a fresh
 sidebar."""
 
-THUMBNAIL_HEIGHT = 2.6
+THUMBNAIL_HEIGHT = 2.8
 """In rows of the layout."""
 
-PREFERRED_HEIGHT = 5.0
+LONE_HEIGHT = 5.0
 """Likewise of the only photo on the shelf."""
 
 OVERLAID = 0.01
-"""A row of this height takes no room, so that the next one lies over it: the picture, a label, becomes a button."""
+"""A row of this height takes no room, so that the next one lies over it."""
 
 
 def draw_shelf(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -51,16 +51,15 @@ def draw_shelf(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
 def _draw_thumbnail(
     column: bpy.types.UILayout, context: bpy.types.Context, shelved: bpy.types.PropertyGroup, *, is_alone: bool
 ) -> None:
-    """The photo as a button; the chosen one of several lies in a box."""
-    is_chosen = shelved.image == context.scene.image_to_3d.photo
-    height = PREFERRED_HEIGHT if is_alone else THUMBNAIL_HEIGHT
-    cell = column.box().column(align=True) if is_chosen and not is_alone else column
-    picture = cell.row()
-    picture.ui_units_y = OVERLAID
-    picture.template_icon(THUMBNAILS.icon(shelved.image) or _sign(), scale=height)
-    button = cell.row()
+    """A button, and the photo over it: a picture is a label, which leaves the mouse to the button below."""
+    height = LONE_HEIGHT if is_alone else THUMBNAIL_HEIGHT
+    row = column.row()
+    row.ui_units_y = OVERLAID
+    button = row.row()
     button.scale_y = height
-    button.operator("image_to_3d.choose_photo", text="", emboss=False).photo = shelved.identifier
+    is_chosen = shelved.image == context.scene.image_to_3d.photo and not is_alone
+    button.operator("image_to_3d.choose_photo", text="", depress=is_chosen).photo = shelved.identifier
+    column.template_icon(THUMBNAILS.icon(shelved.image) or _sign(), scale=height)
 
 
 def _draw_state(
@@ -102,7 +101,7 @@ def _draw_buttons(layout: bpy.types.UILayout, context: bpy.types.Context, count:
     else:
         row.operator("image_to_3d.add_photos", text="", icon="ADD")
         row.operator("image_to_3d.reconstruct_shelf", icon="MESH_MONKEY")
-        row.prop(context.scene.image_to_3d, "draft_first", text="", icon="FF", toggle=True)
+        layout.prop(context.scene.image_to_3d, "draft_first")
     if QUEUE.length > 1:
         text = Sentence("Photo {number} of {count}", number=min(QUEUE.ended + 1, QUEUE.length), count=QUEUE.length)
         layout.progress(factor=QUEUE.ended / QUEUE.length, text=iface_(text))
