@@ -2,6 +2,7 @@
 """Operators: gather arguments, hand a task to the engine, report."""
 
 from . import (
+    add_asset,
     adjust,
     auto_retopology,
     bake,
@@ -46,6 +47,7 @@ MODULES = (
     bake,
     camera,
     export_asset,
+    add_asset,
     game_asset,
     models,
     diagnostics,

@@ -19,12 +19,13 @@ class IMAGE_TO_3D_PT_export(SidebarPanel, bpy.types.Panel):
     bl_order = 10
 
     def draw(self, _context: bpy.types.Context) -> None:
-        """Check, then the uses."""
+        """Check, then the uses, then the asset library."""
         layout = self.layout
         layout.operator("image_to_3d.check_asset", icon="CHECKMARK")
         column = layout.column(align=True)
         for key, kind in KINDS.items():
             column.operator("image_to_3d.export_asset", text=kind.label, icon=ICONS[key]).kind = key
+        layout.operator("image_to_3d.add_asset", icon="ASSET_MANAGER")
 
 
 register, unregister = bpy.utils.register_classes_factory((IMAGE_TO_3D_PT_export,))

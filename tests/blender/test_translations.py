@@ -61,10 +61,12 @@ MAIN_FLOW = (
     "image_to_3d.stand_upright",
     "image_to_3d.show_mesh",
     "image_to_3d.make_game_asset",
+    "image_to_3d.add_asset",
 )
 
 DIALOGS = (
     "make_game_asset",
+    "add_asset",
     "symmetrise_by_hand",
     "project_photo",
     "use_model_file",
@@ -100,6 +102,7 @@ MAIN_MODULES = (
     "operators/compare.py",
     "operators/show_mesh.py",
     "operators/game_asset.py",
+    "operators/add_asset.py",
     "operators/transform.py",
     "panels/sidebar.py",
     "panels/result.py",
@@ -136,6 +139,7 @@ MAIN_MODULES = (
     "scene/files.py",
     "scene/transform.py",
     "scene/family.py",
+    "scene/asset_library.py",
     "scene/compare.py",
     "inference/photo.py",
     "inference/cutout.py",
