@@ -18,6 +18,7 @@ from image_to_3d.inference.cutout import CutoutMethod
 from image_to_3d.inference.errors import PhotoError
 from image_to_3d.inference.network import Precision
 from image_to_3d.inference.pipeline import Projected
+from image_to_3d.inference.priors.choose import ShapeChoice
 from image_to_3d.jobs import JobState
 from image_to_3d.scene.background_tasks import Remesh
 from image_to_3d.scene.detail_bake import DetailMaps
@@ -279,12 +280,13 @@ def test_options_reach_the_engine(hosts, photo_path, tmp_path, capfd):
     run(
         capfd, photo_path, "--output", tmp_path, "--quality", "high", "--resolution", 100, "--texture-size", 512,
         "--target-faces", 900, "--photo-strength", 0.5, "--mask", photo_path, "--size", 0.2, "--device", "cpu",
-        "--format", "blend",
+        "--format", "blend", "--shape", "box",
     )  # fmt: skip
     ((_, settings),) = hosts.made[0].asked
     assert (settings.surface.resolution, settings.surface.target_faces) == (100, 900)
     assert (settings.bake.texture_size, settings.bake.photo_strength) == (512, 0.5)
     assert (settings.cutout.method, settings.cutout.mask_path) == (CutoutMethod.MASK, photo_path)
+    assert settings.shape is ShapeChoice.BOX
     assert hosts.made[0].launch.runtime.device == "cpu"
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "ball.blend"))
     assert max(bpy.data.objects["ball"].dimensions) == pytest.approx(0.2)

@@ -10,6 +10,7 @@ from image_to_3d.inference.camera import Window
 from image_to_3d.inference.cutout import CutoutMethod
 from image_to_3d.inference.framing import whole_mask
 from image_to_3d.inference.pipeline import Settings
+from image_to_3d.inference.priors.choose import ShapeChoice
 from image_to_3d.inference.surface import SurfaceSettings
 from image_to_3d.jobs import JobState
 from image_to_3d.scene.build import build
@@ -31,7 +32,7 @@ def result(reconstruction):
 
 @pytest.fixture
 def made(host, result, photo_path):
-    settings = Settings(surface=SurfaceSettings(resolution=77, smoothing=3))
+    settings = Settings(surface=SurfaceSettings(resolution=77, smoothing=3), shape=ShapeChoice.ROUND)
     return bpy.data.objects[build(bpy.context, result, photo_path, settings, size=0.4).object]
 
 
@@ -49,6 +50,7 @@ def test_again_with_the_same_photo_cutout_settings_and_size(again, made, host):
     with Image.open(path) as photo:
         assert photo.size == (400, 300)
     assert (settings.system, settings.surface.resolution, settings.surface.smoothing) == ("pebble", 77, 3)
+    assert settings.shape is ShapeChoice.ROUND
     assert settings.cutout.method is CutoutMethod.MASK
     with Image.open(settings.cutout.mask_path) as mask:
         opaque = np.array(mask) > 127

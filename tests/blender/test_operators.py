@@ -12,6 +12,7 @@ from image_to_3d import api, engine
 from image_to_3d.engine import ENGINE
 from image_to_3d.inference.cutout import CutoutMethod
 from image_to_3d.inference.errors import PhotoError, WorkerError
+from image_to_3d.inference.priors.choose import ShapeChoice
 from image_to_3d.jobs import JobState
 from image_to_3d.operators.diagnostics import diagnostics, mask_private
 from image_to_3d.operators.photo_file import photo_file
@@ -67,23 +68,25 @@ def test_arguments_reach_the_engine_and_do_not_depend_on_the_scene(host, done, p
     bpy.context.scene.image_to_3d.size = 7
     bpy.context.scene.image_to_3d.quality = "HIGH"
     bpy.ops.image_to_3d.reconstruct(
-        filepath=str(photo_path), cutout="ALPHA", resolution=100, texture_size=512, photo_strength=0.25
-    )
+        filepath=str(photo_path), cutout="ALPHA", resolution=100, texture_size=512, photo_strength=0.25,
+        shape="AS_PREDICTED",
+    )  # fmt: skip
     path, settings = host.asked[0]
     assert path == photo_path
     assert settings.cutout.method is CutoutMethod.ALPHA
     assert (settings.surface.resolution, settings.surface.target_faces) == (100, None)
     assert (settings.bake.texture_size, settings.bake.photo_strength) == (512, 0.25)
+    assert settings.shape is ShapeChoice.AS_PREDICTED
     assert max(bpy.context.object.dimensions) == pytest.approx(1.0)
 
 
 def test_the_sidebars_button_uses_the_sidebars_settings(host, done, sidebar, photo_path):
     host.jobs = [done()]
-    sidebar.quality, sidebar.size = "DRAFT", 3.0
+    sidebar.quality, sidebar.size, sidebar.shape = "DRAFT", 3.0, "ROUND"
     assert bpy.ops.image_to_3d.reconstruct_photo() == {"FINISHED"}
     path, asked = host.asked[0]
     assert path == photo_path
-    assert (asked.surface.resolution, asked.bake.texture_size) == (96, 1024)
+    assert (asked.surface.resolution, asked.bake.texture_size, asked.shape) == (96, 1024, ShapeChoice.ROUND)
     assert max(bpy.context.object.dimensions) == pytest.approx(3.0)
 
 

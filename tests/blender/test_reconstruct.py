@@ -140,6 +140,24 @@ def test_the_operator_and_the_api_make_the_same_with_the_same_warm_worker(engine
     assert api.read_code(first)[0].to_bytes() == api.read_code(second)[0].to_bytes()
 
 
+def test_the_operator_takes_a_ball_for_a_ball_as_the_api_does(engine, ball_photo):
+    shape = api.settings("DRAFT", resolution=32, texture_size=512, shape=api.ShapeChoice.BALL)
+    made = api.reconstruct(ball_photo, shape)
+    arguments = {"quality": "DRAFT", "resolution": 32, "texture_size": 512}
+    bpy.ops.image_to_3d.reconstruct(filepath=str(ball_photo), shape="BALL", **arguments)
+    by_operator, by_api = bpy.context.object, bpy.data.objects[made.object]
+    assert "Ball" in made.shape and made.shape == ENGINE.summary.shape
+    assert api.read_code(by_operator)[0].prior.kind == "ball"
+    assert np.ptp(by_operator.dimensions) < 0.02, "round in all directions"
+    assert [tuple(v.co) for v in by_operator.data.vertices] == [tuple(v.co) for v in by_api.data.vertices]
+    # Adjusting starts from the stored code, and it is a ball still.
+    bpy.ops.image_to_3d.adjust(smoothing=1)
+    assert np.ptp(bpy.context.object.dimensions) < 0.02
+    bpy.ops.image_to_3d.reconstruct(filepath=str(ball_photo), shape="AS_PREDICTED", **arguments)
+    assert api.read_code(bpy.context.object)[0].prior is None
+    assert ENGINE.summary.shape == ""
+
+
 def test_the_cutout_can_be_seen_before(engine, ball_photo):
     bpy.context.scene.image_to_3d.photo = bpy.data.images.load(str(ball_photo))
     assert bpy.ops.image_to_3d.preview_cutout() == {"FINISHED"}
