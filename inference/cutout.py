@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from .enclosed import cut_enclosed_background
 from .errors import CutoutError
 from .masks import keep_sizeable_parts, refine
 from .monitor import Monitor
@@ -106,17 +107,18 @@ def cut_out(photo: Photo, settings: CutoutSettings, runtime: Runtime, monitor: M
         Cancelled: while the network runs.
     """
     method = _resolve(photo, settings)
-    if settings.box is not None:
-        mask = keep_sizeable_parts(_within_box(photo, replace(settings, method=method), runtime, monitor))
-        _check(mask, method, photo.name)
-        return mask
-    alpha = photo.pixels[..., 3].astype(np.float32) / 255
+    box = None if settings.box is None else _pixels_of(settings.box, photo)
     if method is CutoutMethod.NETWORK:
-        mask = refine(photo.pixels[..., :3], _network_mask(photo, runtime, monitor)) * alpha
+        mask = _by_network(photo, box, runtime, monitor)
     elif method is CutoutMethod.MASK:
-        mask = _artists_mask(photo, settings.mask_path, monitor) * alpha
+        mask = _artists_mask(photo, settings.mask_path, monitor) * _alpha(photo)
     else:
-        mask = alpha
+        mask = _alpha(photo)
+    if box is not None:
+        left, top, right, bottom = box
+        within = np.zeros(mask.shape, np.float32)
+        within[top:bottom, left:right] = mask[top:bottom, left:right]
+        mask = within
     mask = keep_sizeable_parts(mask)
     _check(mask, method, photo.name)
     if method is CutoutMethod.NETWORK and _edge_contact(mask) > EDGE_CONTACT_SHARE:
@@ -143,26 +145,44 @@ def _resolve(photo: Photo, settings: CutoutSettings) -> CutoutMethod:
     return CutoutMethod.ALPHA if photo.has_alpha else CutoutMethod.NETWORK
 
 
-def _within_box(photo: Photo, settings: CutoutSettings, runtime: Runtime, monitor: Monitor) -> NDArray[np.float32]:
-    """The mask of what is inside the box, zero elsewhere; the network sees the box with some of its surroundings."""
+def _pixels_of(box: tuple[float, float, float, float], photo: Photo) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of the artist's box in whole pixels.
+
+    Raises:
+        CutoutError: there is nothing in it.
+    """
     height, width = photo.pixels.shape[:2]
-    left, top, right, bottom = settings.box or (0.0, 0.0, 1.0, 1.0)
+    left, top, right, bottom = box
     if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
         raise CutoutError("The box round the object is empty.", "Drag it from one corner of the object to the other.")
-    box = np.array([left * width, top * height, right * width, bottom * height])
-    margin = BOX_MARGIN * np.array([box[2] - box[0], box[3] - box[1]])
-    seen = np.concatenate([np.maximum(box[:2] - margin, 0), np.minimum(box[2:] + margin, (width, height))])
-    x0, y0, x1, y1 = seen.round().astype(int)
-    inside = np.zeros((height, width), bool)
-    inside[round(box[1]) : round(box[3]), round(box[0]) : round(box[2])] = True
+    return round(left * width), round(top * height), round(right * width), round(bottom * height)
+
+
+def _by_network(
+    photo: Photo, box: tuple[int, int, int, int] | None, runtime: Runtime, monitor: Monitor
+) -> NDArray[np.float32]:
+    """(h, w) float32, 0..1, what the network takes for the object, its outline and holes drawn to the photo's edges.
+
+    Within a box, the network sees the box with some of its surroundings, and everything beyond them is 0.
+    """
+    height, width = photo.pixels.shape[:2]
+    seen = (slice(0, height), slice(0, width))
+    if box is not None:
+        left, top, right, bottom = box
+        across, down = round(BOX_MARGIN * (right - left)), round(BOX_MARGIN * (bottom - top))
+        rows = slice(max(top - down, 0), min(bottom + down, height))
+        seen = (rows, slice(max(left - across, 0), min(right + across, width)))
+    part = replace(photo, pixels=np.ascontiguousarray(photo.pixels[seen]))
+    colors = part.pixels[..., :3]
+    coarse = cut_enclosed_background(colors, _network_mask(part, runtime, monitor))
     mask = np.zeros((height, width), np.float32)
-    if settings.method is CutoutMethod.NETWORK:
-        part = replace(photo, pixels=np.ascontiguousarray(photo.pixels[y0:y1, x0:x1]))
-        alpha = part.pixels[..., 3].astype(np.float32) / 255
-        mask[y0:y1, x0:x1] = refine(part.pixels[..., :3], _network_mask(part, runtime, monitor)) * alpha
-    else:
-        mask = cut_out(photo, replace(settings, box=None), runtime, monitor)
-    return mask * inside
+    mask[seen] = refine(colors, coarse) * _alpha(part)
+    return mask
+
+
+def _alpha(photo: Photo) -> NDArray[np.float32]:
+    """(h, w) float32, 0..1."""
+    return photo.pixels[..., 3].astype(np.float32) / 255
 
 
 def _network_mask(photo: Photo, runtime: Runtime, monitor: Monitor) -> NDArray[np.float32]:

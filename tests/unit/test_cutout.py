@@ -227,6 +227,18 @@ def test_a_box_limits_every_method():
     assert mask[:, 250:].max() == 0
 
 
+def test_a_box_does_not_hide_that_the_object_is_cut_off_or_small(runtime):
+    pixels, _inside = ball()
+    monitor = Monitor()
+    photo = photo_of(pixels[100:, 80:-80])
+    cut_out(photo, CutoutSettings(CutoutMethod.NETWORK, box=(0, 0, 1, 1)), runtime, monitor)
+    assert ["edge" in warning for warning in monitor.warnings] == [True]
+    monitor = Monitor()
+    small = photo_of(np.zeros((300, 300, 3)), disc(300, 300, 40) * 255)
+    cut_out(small, CutoutSettings(CutoutMethod.ALPHA, box=(0, 0, 1, 1)), NoRuntime(), monitor)
+    assert ["only 79 pixels" in warning for warning in monitor.warnings] == [True]
+
+
 @pytest.mark.parametrize("box", [(0.5, 0, 0.5, 1), (0, 0.9, 1, 0.1), (-0.1, 0, 1, 1)])
 def test_a_box_must_hold_something(box):
     pixels, _inside = ball()
