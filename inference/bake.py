@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from .blending import Look, Sight, blended, sights_of
 from .code import Code
 from .fields import Appearance, Field
+from .grain import Grain
 from .hidden_colors import hidden_colors
 from .matching import extended, likeness
 from .monitor import Monitor
@@ -162,7 +163,9 @@ def bake(
     monitor.progress(0.2)
     field = field if plane is None else MirroredField(field, plane)
     appearance = field.appearance(samples.points)
-    ink = _ink(samples, views, appearance, field, settings, plane)
+    layers = _layers(samples, views, plane if settings.mirror_all else None)
+    coloring = _coloring(code, samples, views, appearance, settings.photo_strength, plane)
+    ink = _ink(samples, layers, coloring, appearance, field, settings.photo_strength)
     texels, covered = _painted(ink, settings, monitor)
     pad(texels, covered, max(1, round(settings.margin * settings.texture_size / 1024)))
     monitor.progress(1.0)
@@ -334,6 +337,7 @@ class _Ink:
         layers: of photos, each over the one before.
         field: to be asked at every texel; None where the channels are the field's already.
         field_share: how much of the field's own colour is taken where it is asked.
+        grain: fine texture under the photos, or None.
         extra: names of the further channels.
         strength: how much of the photos is taken where they are wholly believed.
     """
@@ -343,6 +347,7 @@ class _Ink:
     layers: tuple[_Layer, ...]
     field: Field | None
     field_share: float
+    grain: Grain | None
     extra: tuple[str, ...]
     strength: float
 
@@ -359,6 +364,8 @@ class _Ink:
                 if index < 3:
                     value = value * np.float32(self.field_share) + channels[index]
                 channels[index : index + 1] = [np.clip(value, 0.0, 255.0)]
+        if self.grain is not None:
+            self.grain.add(channels, fragments)
         for layer in self.layers:
             self._project(layer, channels, fragments)
         return fragments, np.stack([(channel + np.float32(0.5)).astype(np.uint8) for channel in channels], axis=1)
@@ -393,55 +400,65 @@ def _channels(appearance: Appearance, extra: tuple[str, ...], count: int) -> NDA
     return channels * np.float32(255.0)
 
 
-def _ink(
-    samples: _Samples,
-    views: tuple[tuple[Sight, ...], ...],
-    appearance: Appearance,
-    field: Field,
-    settings: BakeSettings,
-    plane: MirrorPlane | None,
-) -> _Ink:
-    """Decide between interpolating and asking, and prepare."""
-    extra = tuple(name for name in CONSTANTS if isinstance(getattr(appearance, name), np.ndarray))
-    field_share, added = _colouring(samples, views, appearance, settings.photo_strength, plane)
-    if field_share == 0.0 or _interpolates(field, samples, appearance):
-        values = _channels(appearance, extra, len(samples.points))
-        values[:, :3] = np.clip(values[:, :3] * field_share + added, 0.0, 255.0)
-        asked = None
-    else:
-        values, asked = np.concatenate([added, samples.points], axis=1), field
-    return _Ink(
-        samples.corners,
-        gradients(samples.corners, values[samples.triangles]),
-        _layers(samples, views, plane if settings.mirror_all else None),
-        asked,
-        field_share,
-        extra,
-        settings.photo_strength,
-    )
+@dataclass(frozen=True)
+class _Coloring:
+    """What lies under the photos.
+
+    Attributes:
+        field_share: how much of the field's own colours is taken, 0..1.
+        added: (n, 3) float32, 0..255, what is added to that at the samples.
+        grain: fine texture, or None.
+    """
+
+    field_share: float
+    added: NDArray[np.float32]
+    grain: Grain | None
 
 
-def _colouring(
+def _coloring(
+    code: Code,
     samples: _Samples,
     views: tuple[tuple[Sight, ...], ...],
     appearance: Appearance,
     strength: float,
     plane: MirrorPlane | None,
-) -> tuple[float, NDArray[np.float32]]:
-    """How much of the field's own colours is taken, 0..1, and what is added to that: (n, 3) float32, 0..255.
+) -> _Coloring:
+    """A field that is certain of its colours keeps them, shifted to the photos'.
 
-    A field that is certain of its colours keeps them, shifted to the photos'; the less certain it is, the more is
-    taken from what the photos show beside.
+    The less certain it is, the more is taken from what the photos show beside what they do not show.
     """
     field_share = 0.0 if appearance.base_color is None else 1.0 - strength * (1.0 - appearance.certainty)
-    added = np.zeros((len(samples.points), 3), np.float32)
+    added, grain = np.zeros((len(samples.points), 3), np.float32), None
     if field_share > 0.0:
         added += np.float32(field_share * strength) * _shift(samples, views, appearance, plane)
     if field_share < 1.0:
-        shown = _shown(len(samples.points), views)
-        hidden = hidden_colors(samples.points, samples.normals, samples.triangles, *shown)
+        colors, weights = _shown(len(samples.points), views)
+        hidden = hidden_colors(samples.points, samples.normals, samples.triangles, colors, weights)
         added += np.float32(1.0 - field_share) * hidden
-    return field_share, added
+        wanted = (weights < 1.0)[samples.triangles].any(axis=1)
+        contrast = (1.0 - field_share) * strength
+        grain = Grain.of(code.photo, code.camera, samples.points, samples.triangles, samples.corners, wanted, contrast)
+    return _Coloring(field_share, added, grain)
+
+
+def _ink(
+    samples: _Samples,
+    layers: tuple[_Layer, ...],
+    coloring: _Coloring,
+    appearance: Appearance,
+    field: Field,
+    strength: float,
+) -> _Ink:
+    """Decide between interpolating and asking, and prepare."""
+    extra = tuple(name for name in CONSTANTS if isinstance(getattr(appearance, name), np.ndarray))
+    if coloring.field_share == 0.0 or _interpolates(field, samples, appearance):
+        values = _channels(appearance, extra, len(samples.points))
+        values[:, :3] = np.clip(values[:, :3] * np.float32(coloring.field_share) + coloring.added, 0.0, 255.0)
+        asked = None
+    else:
+        values, asked = np.concatenate([coloring.added, samples.points], axis=1), field
+    channels = gradients(samples.corners, values[samples.triangles])
+    return _Ink(samples.corners, channels, layers, asked, coloring.field_share, coloring.grain, extra, strength)
 
 
 def _shown(count: int, views: tuple[tuple[Sight, ...], ...]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -36,8 +36,22 @@ LEAST_CONDUCTANCE = 1e-4
 BELIEF = 8.0
 """Weight of a patch that a photo shows fully, in units of the conductance between neighbours."""
 
-GUESS = 1e-4
-"""Weight, in the same units, of the mean of all that is shown: it decides where nothing of a part is shown."""
+GUESS = 0.02
+"""Weight, in the same units, of what is shown at the same height: far from the outline it decides, so that a blemish of
+the outline, such as a reflection, does not colour all of the back."""
+
+LAYER, RIM = 1.5, 5.0
+"""How far the mean at the same height reaches: standard deviation up and down in cells, and patches from the outline
+over which their weight falls to 1/e: the middle of the front may be a face."""
+
+LEAST_RIM = 0.02
+"""Least weight of a patch far inside the outline in that mean."""
+
+EVERYWHERE = 1e-3
+"""Weight of the mean of all heights in the mean of each: it decides where nothing of a height is shown."""
+
+HIDDEN = 0.05
+"""A patch that is shown less than this is hidden."""
 
 COLORS = 6
 """Most colours in the palette."""
@@ -88,15 +102,33 @@ def hidden_colors(
     shares = _shares(shown, palette)
     # As large as colours, so that one tolerance fits both.
     sources = np.concatenate([255.0 * shares, shown - shares @ palette], axis=1)
-    mean = (sources * seen[:, None]).sum(axis=0) / seen.sum()
+    usual = _usual(graph, sources, seen * graph.sizes * _nearness(graph, seen))
     belief = BELIEF * seen + GUESS
-    sources += (mean - sources) * (GUESS / belief)[:, None]
+    sources += (usual - sources) * (GUESS / belief)[:, None]
     conductance = _conductance(graph, _upright(graph, shown, seen * graph.sizes))
     spread = graph.spread(sources, belief, conductance)
     sharp = np.maximum(spread[:, :-3] / 255.0, LEAST_SHARE) ** SHARPNESS
     result = (sharp / sharp.sum(axis=1, keepdims=True)) @ palette + spread[:, -3:]
     result += (shown - result) * seen[:, None]
     return np.clip(graph.at(result, points, normals), 0.0, 255.0)
+
+
+def _usual(graph: SurfaceGraph, values: Floats, weights: Floats) -> Floats:
+    """(p, k) for each patch the mean of values (p, k) by weights (p,) at about its height."""
+    height = graph.cells[:, 2] - graph.cells[:, 2].min()
+    layers = np.arange(height.max() + 1)
+    kernel = np.exp(-0.5 * ((layers[:, None] - layers) / LAYER) ** 2) + EVERYWHERE
+    total = kernel @ np.bincount(height, weights)
+    sums = np.stack([kernel @ np.bincount(height, weights * channel) for channel in values.T], axis=1)
+    return (sums / np.maximum(total, 1e-12)[:, None])[height]
+
+
+def _nearness(graph: SurfaceGraph, seen: Floats) -> Floats:
+    """(p,) how near patches are to the outline, 1 beside what is hidden and less inside, by the patches between."""
+    steps = np.where(seen < HIDDEN, 0.0, 3.0 * RIM)
+    for _ in range(round(3.0 * RIM)):
+        np.minimum.at(steps, graph.starts, steps[graph.ends] + 1.0)
+    return np.maximum(np.exp(-steps / RIM), LEAST_RIM)
 
 
 def _palette(colors: Floats, weights: Floats) -> Floats:
