@@ -77,7 +77,7 @@ class Grain:
         along = np.array([[1, 2], [0, 2], [0, 1]])[np.abs(np.cross(b - a, c - a)).argmax(axis=1)]
         places = np.stack([np.take_along_axis(corner, along, 1) for corner in (a, b, c)], axis=1)
         window = 2.0 * float(np.linalg.norm(camera.position)) / camera.focal
-        return cls(_tile(photo) * np.float32(strength), gradients(corners, places * (SIZE / window)), wanted)
+        return cls(photo_grain(photo) * np.float32(strength), gradients(corners, places * (SIZE / window)), wanted)
 
     def add(self, channels: list[NDArray[np.float32]], fragments: Fragments) -> None:
         """Add the grain to the first three of some channels (f,), 0..255, in place."""
@@ -95,8 +95,12 @@ class Grain:
             channel[chosen] = np.clip(channel[chosen] + added, 0.0, 255.0)
 
 
-def _tile(photo: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(SIZE * SIZE, 3) float32: noise with the spectrum of the photo's fine detail."""
+def photo_grain(photo: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(SIZE * SIZE, 3) float32: noise with the spectrum of a photo's fine detail.
+
+    Args:
+        photo: (s, s, 4) uint8, sRGB, straight alpha, with the object's colours spread under its transparent part.
+    """
     picture = Image.fromarray(photo, "RGBA").resize((SIZE, SIZE), Image.Resampling.BOX)
     colors, inside = picture.convert("RGB"), np.asarray(picture)[..., 3] > 250
     blurred = colors.filter(ImageFilter.BoxBlur(COARSEST * SIZE))

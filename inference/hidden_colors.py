@@ -65,8 +65,9 @@ FAR = 120.0
 MEANS_ROUNDS = 8
 """Rounds of k-means. Its begin is good, and nothing depends on its end."""
 
-SHARPNESS = 3.0
-"""Exponent of the shares: of two colours with shares 2 to 1 the first gets 8 to 1."""
+SHARPNESS, SHARP_FROM = 3.0, 6.0
+"""Exponent of the shares: of two colours with shares 2 to 1 the first gets 8 to 1. And from how many patches beyond the
+outline on: it grows to that from 1, where colours go on as they are and no seam shows."""
 
 LEAST_SHARE = 1e-3
 """What shares are raised to before: solving leaves them slightly below 0."""
@@ -102,12 +103,15 @@ def hidden_colors(
     shares = _shares(shown, palette)
     # As large as colours, so that one tolerance fits both.
     sources = np.concatenate([255.0 * shares, shown - shares @ palette], axis=1)
-    usual = _usual(graph, sources, seen * graph.sizes * _nearness(graph, seen))
+    inside = graph.steps(seen <= HIDDEN, round(3.0 * RIM))
+    usual = _usual(graph, sources, seen * graph.sizes * np.maximum(np.exp(-inside / RIM), LEAST_RIM))
     belief = BELIEF * seen + GUESS
     sources += (usual - sources) * (GUESS / belief)[:, None]
     conductance = _conductance(graph, _upright(graph, shown, seen * graph.sizes))
     spread = graph.spread(sources, belief, conductance)
-    sharp = np.maximum(spread[:, :-3] / 255.0, LEAST_SHARE) ** SHARPNESS
+    away = np.minimum(graph.steps(seen > HIDDEN, round(SHARP_FROM)) / SHARP_FROM, 1.0)
+    exponent = (1.0 + (SHARPNESS - 1.0) * away)[:, None]
+    sharp = np.maximum(spread[:, :-3] / 255.0, LEAST_SHARE) ** exponent
     result = (sharp / sharp.sum(axis=1, keepdims=True)) @ palette + spread[:, -3:]
     result += (shown - result) * seen[:, None]
     return np.clip(graph.at(result, points, normals), 0.0, 255.0)
@@ -121,14 +125,6 @@ def _usual(graph: SurfaceGraph, values: Floats, weights: Floats) -> Floats:
     total = kernel @ np.bincount(height, weights)
     sums = np.stack([kernel @ np.bincount(height, weights * channel) for channel in values.T], axis=1)
     return (sums / np.maximum(total, 1e-12)[:, None])[height]
-
-
-def _nearness(graph: SurfaceGraph, seen: Floats) -> Floats:
-    """(p,) how near patches are to the outline, 1 beside what is hidden and less inside, by the patches between."""
-    steps = np.where(seen < HIDDEN, 0.0, 3.0 * RIM)
-    for _ in range(round(3.0 * RIM)):
-        np.minimum.at(steps, graph.starts, steps[graph.ends] + 1.0)
-    return np.maximum(np.exp(-steps / RIM), LEAST_RIM)
 
 
 def _palette(colors: Floats, weights: Floats) -> Floats:

@@ -84,6 +84,13 @@ class SurfaceGraph:
         share = total / np.maximum(np.bincount(self.patch, self.areas), 1e-12)
         return np.stack(sums, axis=1) / np.maximum(total, 1e-12)[:, None], share
 
+    def steps(self, starts: NDArray[np.bool_], most: int) -> Floats:
+        """(p,) from each patch to the nearest of some (p,), in patches, at most ``most``."""
+        steps = np.where(starts, 0.0, float(most))
+        for _ in range(most - 1):
+            np.minimum.at(steps, self.starts, steps[self.ends] + 1.0)
+        return steps
+
     def spread(self, known: Floats, weights: Floats, conductance: Floats) -> Floats:
         """The values (p, k) that differ least between neighbours and from what is known.
 
