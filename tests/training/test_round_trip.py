@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 import torch
 
-from training import dataset, export, features, restore, samples, train
+from training import dataset, export, features, restore, samples, sprint, train
 from training.data import __main__ as data
 from training.data import compact, shards
 from training.encoder import Encoder
@@ -67,6 +67,18 @@ def test_each_shape_is_made_once_in_the_files_of_its_split(road):
     assert {path: path.stat().st_mtime_ns for path in (road.data / "objects").rglob("shape_*.*")} == made
 
 
+def test_only_the_objects_that_are_named_are_made(tmp_path):
+    if sys.platform != "linux":
+        pytest.skip("the training's pictures are drawn with EGL")
+    (tmp_path / "names.txt").write_text("shape_00004 belonging_00002\n")
+    asked = ("--sources", "shapes", "belongings", "--views", 1, "--traced", 0, "--only", tmp_path / "names.txt")
+    assert command(data, "--out", tmp_path, *asked) == 0
+    assert {path.name.split(".")[0] for path in (tmp_path / "objects").rglob("*.*")} == {
+        "shape_00004",
+        "belonging_00002",
+    }
+
+
 def test_what_is_trained_with_is_what_is_measured_with(road):
     held_out = opened(road, "validation").objects
     assert held_out
@@ -80,7 +92,7 @@ def test_what_is_trained_with_is_what_is_measured_with(road):
 
 
 def test_an_export_gathered_elsewhere_is_the_same_set(road, tmp_path):
-    count, written = shards.export(road.data, tmp_path / "shards")
+    count, written = shards.export(road.data, tmp_path / "shards", 10**9)
     assert written == sum(path.stat().st_size for path in (tmp_path / "shards").iterdir())
     assert shards.gather(tmp_path / "shards", tmp_path / "dataset") == count
     assert shards.gather(tmp_path / "shards", tmp_path / "dataset") == 0
@@ -147,6 +159,26 @@ def test_the_exported_file_restored_is_the_same_network(road):
         inputs = {"photo": photo[number : number + 1].numpy(), "mask": mask[number : number + 1].numpy()}
         for name, value in zip(export.OUTPUTS, session.run(list(export.OUTPUTS), inputs), strict=True):
             np.testing.assert_allclose(getattr(restored, name)[number : number + 1].numpy(), value, atol=0.01)
+
+
+def test_a_sprint_begins_with_the_graph_and_gives_its_weights_back_in_parts(road, tmp_path):
+    shards.export(road.data, tmp_path / "shards", 10**9)
+    asked = ("--graph", road.graph, "--shards", tmp_path / "shards", "--out", tmp_path / "back", "--device", "cpu")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(restore, "CALIBRATION_BATCHES", 2)
+        patch.setattr(sprint, "PART_BYTES", 5_000_000)
+        command(sprint, *asked, "--batch", 4, "--minutes", 0.01, "--report", 1, "--threads", 2)
+    parts = sorted((tmp_path / "back").glob("*.part"))
+    assert len(parts) > 1
+    assert all(path.stat().st_size <= 5_000_000 for path in parts)
+    told = [json.loads(line) for line in (tmp_path / "back" / "curves.jsonl").read_text().splitlines()]
+    assert told[0]["step"] == 0
+    assert told[-1]["samples"] == 4 * told[-1]["step"] > 0
+    assert np.isfinite(told[-1]["validation"]["back_shape"])
+    command(sprint, "--join", tmp_path / "back", "--out", tmp_path / "joined.pt")
+    joined, begun = export.load(tmp_path / "joined.pt").decoder, restore.read(road.graph).decoder
+    assert not torch.equal(joined.maps.weight, begun.maps.weight)
+    torch.testing.assert_close(joined.maps.weight, begun.maps.weight, atol=0.02, rtol=0)
 
 
 def test_too_few_objects_for_a_batch_are_refused_with_a_sentence(road):

@@ -50,6 +50,8 @@ CYCLES_CHANCE = 0.06
 #: Objects whose solid fills less than this share of its bounding box hold nothing to learn from.
 MIN_SOLID_CELLS = 400
 
+#: Megabytes of an export.
+EXPORT_MEGABYTES = 200
 #: Suffixes that say that an object is made, or that it cannot be.
 ENDS = (compact.SUFFIX, ".npz", ".rejected")
 
@@ -265,9 +267,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--views", type=int, default=VIEWS, help="of an object that is trained with")
     parser.add_argument("--traced", type=float, default=CYCLES_CHANCE, help="share of the photos that are path-traced")
     parser.add_argument("--import", dest="imported", type=Path, help="folder of an export to start from, if it exists")
-    parser.add_argument(
-        "--export", dest="exported", type=Path, help="write what is trained with there, when all is made"
-    )
+    parser.add_argument("--export", dest="exported", type=Path, help="write what is trained with there, in the end")
+    parser.add_argument("--megabytes", type=float, default=EXPORT_MEGABYTES, help="of an export, at most")
     parser.add_argument("--only", type=_names, help="text file of names, such as shape_00012: only these are made")
     parser.add_argument("--shard", default="0/1", help="this process's share, as in 0/2")
     return parser.parse_args()
@@ -296,7 +297,9 @@ def main() -> int:
         print(problem, file=sys.stderr)
         return 1
     if args.exported:
-        print("exported {} objects, {} bytes".format(*shards.export(args.out, args.exported)))
+        print(
+            "exported {} objects, {} bytes".format(*shards.export(args.out, args.exported, int(args.megabytes * 1e6)))
+        )
     return 0
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from .compact import LENGTH, SUFFIX, Record
 
-#: Bytes of one shard, and of all of them together, at most.
-SHARD_BYTES, EXPORT_BYTES = 15_000_000, 200_000_000
+#: Bytes of one shard, at most.
+SHARD_BYTES = 15_000_000
 
 
 def write(records: Iterator[bytes], folder: Path, shard_bytes: int, total_bytes: int) -> tuple[int, int]:
@@ -60,7 +60,7 @@ def gather(folder: Path, out: Path) -> int:
     return count
 
 
-def export(out: Path, folder: Path, total_bytes: int = EXPORT_BYTES) -> tuple[int, int]:
+def export(out: Path, folder: Path, total_bytes: int) -> tuple[int, int]:
     """Write what is trained with of the data set ``out`` as shards; returns how many objects and bytes.
 
     Validation objects come first, then originals, then reshaped copies, each in an order that mixes the sources: what
