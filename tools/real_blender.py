@@ -221,7 +221,7 @@ def window(root: Path, package: Path, files: list[Path]) -> Iterator[Window]:
         raise RuntimeError(f"The package cannot be installed:\n{finished.stdout}{finished.stderr}")
     process = subprocess.Popen(enter(root, ["sh", "-c", script]), env=environment)
     try:
-        blender.wait_for(lambda state: state["sidebar"].get("width", 0) > 1, 120, "Blender's window")
+        blender.wait_for(lambda state: state["sidebar"].get("width", 0) > 1, 300, "Blender's window")
         yield blender
     finally:
         process.kill()
