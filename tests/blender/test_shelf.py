@@ -2,6 +2,7 @@
 """The shelf of photos: what is on it, the queue that reconstructs it, and what belongs to each photo."""
 
 from dataclasses import replace
+from itertools import pairwise
 from types import SimpleNamespace
 
 import bpy
@@ -14,11 +15,13 @@ from image_to_3d.inference.errors import CutoutError, PhotoError
 from image_to_3d.inference.sentence import Sentence
 from image_to_3d.jobs import JobState
 from image_to_3d.operators.orders import order_by_sidebar, task_for
+from image_to_3d.operators.reconstruct import IMAGE_TO_3D_OT_reconstruct
 from image_to_3d.operators.shelf import open_photos
 from image_to_3d.scene.cutout_image import create_cutout_image
 from image_to_3d.scene.shelf import RESULT_KEY, find_shelved, shelve, shelved_results
 from image_to_3d.shelf import QUEUE, PhotoState
 from image_to_3d.thumbnails import SIZE, THUMBNAILS, thumbnail
+from mathutils import Vector
 from PIL import Image
 
 
@@ -331,6 +334,65 @@ class TestOwnCutout:
         shelved["cup"].image.image_to_3d.cutout = "EDITED"
         with pytest.raises(CutoutError, match="no edited cut-out"):
             task_for(order_by_sidebar(scene, shelved["cup"].image))
+
+
+class TestDrop:
+    """What a drop, or the file browser, does in a window."""
+
+    @pytest.fixture(autouse=True)
+    def window(self, monkeypatch):
+        """Blender without a window executes what it is asked to invoke: here that leads to what a window does."""
+        monkeypatch.setattr("image_to_3d.operators.reconstruct.runs_in_window", lambda _context: True)
+        monkeypatch.setattr(
+            IMAGE_TO_3D_OT_reconstruct, "_run_all", lambda self, context, _paths: self.invoke(context, None)
+        )
+
+    def drop(self, photos, **arguments):
+        files = [{"name": path.name} for path in photos]
+        return bpy.ops.image_to_3d.reconstruct(directory=str(photos[0].parent), files=files, **arguments)
+
+    def test_all_photos_wait_and_the_first_becomes_the_current_one(self, scene, photos):
+        scene.image_to_3d.quality, scene.image_to_3d.size = "DRAFT", 0.5
+        assert self.drop(photos) == {"FINISHED"}
+        assert set(states(scene).values()) == {PhotoState.WAITING}
+        assert scene.image_to_3d.photo.name == "cup.png"
+        assert {(order.settings.surface.resolution, order.size) for order in QUEUE.waiting} == {(96, 0.5)}
+        assert all(order.place.keeps_clear for order in QUEUE.waiting)
+        assert bpy.app.timers.is_registered(shelf._tick)
+
+    def test_what_the_caller_set_goes_before_the_sidebar(self, scene, photos):
+        self.drop(photos[:2], resolution=64, location=(1, 2, 0), cutout="NONE")
+        order = QUEUE.waiting[0]
+        assert order.settings.surface.resolution == 64
+        assert order.place.point == (1, 2, 0)
+        assert task_for(QUEUE.take()).settings.cutout.method is CutoutMethod.NONE
+
+    def test_drafts_come_first_where_the_sidebar_says_so(self, scene, photos):
+        scene.image_to_3d.draft_first = True
+        self.drop(photos)
+        assert [order.refined is not None for order in QUEUE.waiting] == [True] * 3
+
+    def test_a_dropped_photo_keeps_its_own_cutout(self, scene, shelved, photos):
+        shelved["cup"].image.image_to_3d.cutout = "ALPHA"
+        self.drop(photos[:2])
+        methods = [task_for(QUEUE.take()).settings.cutout.method for _ in range(2)]
+        assert methods == [CutoutMethod.ALPHA, CutoutMethod.AUTOMATIC]
+
+    def test_the_results_stand_side_by_side(self, host, job, scene, photos):
+        self.drop(photos)
+        host.jobs = [job(path.stem) for path in photos]
+        for _ in photos:
+            bpy.ops.image_to_3d.reconstruct_next()
+        spans = sorted(
+            (min(corner), max(corner))
+            for corner in (
+                [(item.matrix_world @ Vector(point)).x for point in item.bound_box]
+                for item in scene.objects
+                if item.type == "MESH"
+            )
+        )
+        assert len(spans) == 3
+        assert all(first[1] < second[0] for first, second in pairwise(spans))
 
 
 class TestFiles:
