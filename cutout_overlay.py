@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the Image Editor draws over an edited cut-out: red where it is cut away, and the box being dragged."""
+"""What the Image Editor draws over an edited cut-out: a cover where it is cut away, and the box being dragged."""
 
 from typing import Any
 
@@ -9,12 +9,21 @@ from gpu_extras.batch import batch_for_shader
 
 from .scene.cutout_image import is_cutout_image
 
-TINT = (0.9, 0.05, 0.05, 0.55)
-"""Red, as masks are shown in painting programs since Rubylith film."""
+STRENGTH = {"CHECKER": 0.82, "RED": 0.6, "GREEN": 0.6}
+"""How much of what is cut away is covered, by the choice in the panel; the rest of the photo shows through."""
+
+TINTS = {"RED": (0.9, 0.05, 0.05), "GREEN": (0.05, 0.75, 0.2)}
+"""Red, as masks are shown in painting programs since Rubylith film; green for red objects."""
 
 BOX_COLOUR = (1.0, 0.75, 0.1, 1.0)
 
-_FRAGMENT = "void main() { color = vec4(tint.rgb, tint.a * (1.0 - texture(mask, place).a)); }"
+_FRAGMENT = """
+void main() {
+    vec2 cell = floor(gl_FragCoord.xy / second.a);
+    vec3 cover = mod(cell.x + cell.y, 2.0) < 1.0 ? first.rgb : second.rgb;
+    color = vec4(cover, first.a * (1.0 - texture(mask, place).a));
+}
+"""
 _VERTEX = """
 void main() {
     place = corner;
@@ -24,7 +33,7 @@ void main() {
 
 
 class Overlay:
-    """The red tint, from the first edited cut-out on until the extension is disabled."""
+    """The cover, from the first edited cut-out on until the extension is disabled."""
 
     def __init__(self) -> None:
         self._handler: Any = None
@@ -55,7 +64,9 @@ class Overlay:
         gpu.state.blend_set("ALPHA")
         shader.bind()
         shader.uniform_float("matrix", gpu.matrix.get_projection_matrix() @ gpu.matrix.get_model_view_matrix())
-        shader.uniform_float("tint", TINT)
+        first, second = _cover(bpy.context.scene.image_to_3d.cutout_overlay)
+        shader.uniform_float("first", first)
+        shader.uniform_float("second", second)
         shader.uniform_sampler("mask", texture)
         batch.draw(shader)
         if BOX.corners is not None:
@@ -82,12 +93,23 @@ def _to_pixels(place: tuple[float, float]) -> tuple[float, float]:
     return bpy.context.region.view2d.view_to_region(*place, clip=False)
 
 
+def _cover(choice: str) -> tuple[tuple[float, float, float, float], tuple[float, float, float, float]]:
+    """Colour and strength of the one kind of cells; colour of the other kind, and the cells' side in pixels."""
+    theme = bpy.context.preferences.themes[0].user_interface
+    side = float(theme.transparent_checker_size)
+    if choice in TINTS:
+        return (*TINTS[choice], STRENGTH[choice]), (*TINTS[choice], side)
+    first, second = theme.transparent_checker_primary, theme.transparent_checker_secondary
+    return (*first[:3], STRENGTH["CHECKER"]), (*second[:3], side)
+
+
 def _create_shader() -> gpu.types.GPUShader:
     info = gpu.types.GPUShaderCreateInfo()
     between = gpu.types.GPUStageInterfaceInfo("image_to_3d_cutout")
     between.smooth("VEC2", "place")
     info.push_constant("MAT4", "matrix")
-    info.push_constant("VEC4", "tint")
+    info.push_constant("VEC4", "first")
+    info.push_constant("VEC4", "second")
     info.sampler(0, "FLOAT_2D", "mask")
     info.vertex_in(0, "VEC2", "position")
     info.vertex_in(1, "VEC2", "corner")

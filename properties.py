@@ -194,6 +194,15 @@ class ImageTo3DSettings(bpy.types.PropertyGroup):
     )
     system: EnumProperty(**SYSTEM_TEXTS, items=_selectable_systems)
     cutout: EnumProperty(**CUTOUT_TEXTS, items=(*CUTOUT_ITEMS, EDITED_CUTOUT), get=_get_cutout, set=_set_cutout)
+    cutout_overlay: EnumProperty(
+        name="Cover",
+        description="What covers the part that is cut away while the cut-out is corrected",
+        items=(
+            ("CHECKER", "Checker", "Blender's own pattern for what is transparent; stands out from any colour"),
+            ("RED", "Red", "A red film"),
+            ("GREEN", "Green", "A green film, for red objects"),
+        ),
+    )
     mask_path: StringProperty(**MASK_TEXTS, subtype="FILE_PATH", get=_get_mask_path, set=_set_mask_path)
     usual_cutout: EnumProperty(
         name="Usual Cut-Out",

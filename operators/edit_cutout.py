@@ -4,8 +4,9 @@
 from functools import partial
 
 import bpy
-from bpy.props import EnumProperty, FloatProperty, FloatVectorProperty
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, FloatVectorProperty
 
+from ..cutout_area import borrow_area, return_area
 from ..cutout_overlay import BOX, OVERLAY
 from ..inference.cutout import CutoutMethod, CutoutSettings
 from ..inference.errors import CutoutError
@@ -13,7 +14,7 @@ from ..inference.sentence import Sentence
 from ..scene.cutout_image import feather, find_cutout_image, invert, is_cutout_image
 from ..status_text import clear_status, show_status
 from ..tasks import CutOutTask
-from ..translations import iface_, rpt_, tip_
+from ..translations import error_text, iface_, rpt_, tip_
 from .arguments import scene_cutout_settings
 from .photo_file import photo_file
 from .task_operator import TaskOperator
@@ -39,6 +40,12 @@ class IMAGE_TO_3D_OT_edit_cutout(TaskOperator, bpy.types.Operator):
         max=1.0,
         options={"SKIP_SAVE"},
     )
+    begin_anew: BoolProperty(
+        name="Begin Anew",
+        description="Cut out once more, and give up what was painted",
+        default=False,
+        options={"SKIP_SAVE"},
+    )
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -48,8 +55,16 @@ class IMAGE_TO_3D_OT_edit_cutout(TaskOperator, bpy.types.Operator):
             return False
         return super().poll(context)
 
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """Start; what was painted before is shown again."""
+        return self._show_painted(context) or super().invoke(context, event)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Block; what was painted before is shown again."""
+        return self._show_painted(context) or super().execute(context)
+
     def create_task(self, context: bpy.types.Context) -> CutOutTask:
-        """By the sidebar's settings; a box asks the network, and a cut-out that was edited before begins anew."""
+        """By the sidebar's settings, as the preview; a box asks the network."""
         settings = context.scene.image_to_3d
         box = tuple(self.box) if tuple(self.box) != WHOLE_PHOTO else None
         if box is not None:
@@ -72,7 +87,25 @@ class IMAGE_TO_3D_OT_edit_cutout(TaskOperator, bpy.types.Operator):
             return
         settings.cutout = "EDITED"
         show_in_image_editor(context, task.image)
-        self.report({"INFO"}, rpt_("Paint with the brush; red is cut away. Reconstruct uses the cut-out as it is"))
+        self._tell()
+
+    def _show_painted(self, context: bpy.types.Context) -> set[str] | None:
+        """Show the edited cut-out that the sidebar uses, if there is one and nothing else was asked for."""
+        settings = context.scene.image_to_3d
+        image = find_cutout_image(settings.photo)
+        if settings.cutout != "EDITED" or image is None or self.begin_anew or tuple(self.box) != WHOLE_PHOTO:
+            return None
+        try:
+            show_in_image_editor(context, image)
+        except CutoutError as error:
+            self.report({"ERROR"}, error_text(error))
+            return {"CANCELLED"}
+        self._tell()
+        return {"FINISHED"}
+
+    def _tell(self) -> None:
+        told = "Paint with the brush; what is covered is cut away. Reconstruct uses the cut-out as it is"
+        self.report({"INFO"}, rpt_(told))
 
 
 class _CutoutImageOperator:
@@ -134,6 +167,25 @@ class IMAGE_TO_3D_OT_cutout_feather(_CutoutImageOperator, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Blur the mask."""
         feather(shown_cutout(context), self.radius)
+        return {"FINISHED"}
+
+
+class IMAGE_TO_3D_OT_cutout_done(bpy.types.Operator):
+    """Close the editor, or give it back what it showed before; the cut-out stays with its photo"""
+
+    bl_idname = "image_to_3d.cutout_done"
+    bl_label = "Done"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only in an Image Editor that shows a cut-out."""
+        space = context.space_data
+        return space is not None and space.type == "IMAGE_EDITOR" and is_cutout_image(space.image)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Give it back."""
+        return_area(context, context.area)
         return {"FINISHED"}
 
 
@@ -209,8 +261,7 @@ def show_in_image_editor(context: bpy.types.Context, image: bpy.types.Image) -> 
     """Show it in an Image Editor of this window, ready to paint; the largest 3D viewport makes room for one."""
     if bpy.app.background or context.window is None:
         return
-    areas = context.window.screen.areas
-    area = next((item for item in areas if item.type == "IMAGE_EDITOR"), None) or _split_viewport(context)
+    area = borrow_area(context)
     if area is None:
         raise CutoutError("There is no room for an Image Editor.", "Open one by hand and choose the cut-out in it.")
     space = area.spaces.active
@@ -246,20 +297,6 @@ def _open_tab(tries: int) -> None:
             bpy.app.timers.register(partial(_open_tab, tries=tries - 1), first_interval=TAB_SECONDS)
 
 
-def _split_viewport(context: bpy.types.Context) -> bpy.types.Area | None:
-    screen = context.window.screen
-    views = [area for area in screen.areas if area.type == "VIEW_3D"]
-    if not views:
-        return None
-    view = max(views, key=lambda area: area.width * area.height)
-    before = set(screen.areas)
-    with context.temp_override(window=context.window, area=view):
-        bpy.ops.screen.area_split(direction="VERTICAL", factor=0.5)
-    made = next(area for area in screen.areas if area not in before)
-    made.type = "IMAGE_EDITOR"
-    return made
-
-
 register, unregister = bpy.utils.register_classes_factory(
     (
         IMAGE_TO_3D_OT_edit_cutout,
@@ -267,5 +304,6 @@ register, unregister = bpy.utils.register_classes_factory(
         IMAGE_TO_3D_OT_cutout_invert,
         IMAGE_TO_3D_OT_cutout_feather,
         IMAGE_TO_3D_OT_cutout_box,
+        IMAGE_TO_3D_OT_cutout_done,
     )
 )

@@ -6,6 +6,7 @@ import bpy
 from ..compat import unified_paint_settings
 from ..operators.edit_cutout import BRUSH_BLENDS
 from ..scene.cutout_image import is_cutout_image
+from .sidebar import draw_big_button
 
 
 class IMAGE_TO_3D_PT_cutout_editor(bpy.types.Panel):
@@ -36,10 +37,10 @@ class IMAGE_TO_3D_PT_cutout_editor(bpy.types.Panel):
         row = layout.row(align=True)
         row.operator("image_to_3d.cutout_invert", icon="ARROW_LEFTRIGHT")
         row.operator("image_to_3d.cutout_feather", icon="SMOOTHCURVE")
-        layout.operator("image_to_3d.edit_cutout", text="Begin Anew", icon="FILE_REFRESH")
-        button = layout.row()
-        button.scale_y = 1.4
-        button.operator("image_to_3d.reconstruct_photo", icon="MESH_MONKEY")
+        layout.operator("image_to_3d.edit_cutout", text="Begin Anew", icon="FILE_REFRESH").begin_anew = True
+        layout.row(align=True).prop(context.scene.image_to_3d, "cutout_overlay", expand=True)
+        draw_big_button(layout, "image_to_3d.cutout_done", "CHECKMARK")
+        layout.operator("image_to_3d.reconstruct_photo", icon="MESH_MONKEY")
 
 
 register, unregister = bpy.utils.register_classes_factory((IMAGE_TO_3D_PT_cutout_editor,))

@@ -99,10 +99,27 @@ def test_what_is_painted_is_what_is_reconstructed(edited, sidebar, host, done):
 
 def test_editing_anew_renews_the_same_image(edited, host, fake_job, cut_out, sidebar):
     host.jobs = [fake_job([JobState.DONE], result=np.ascontiguousarray(cut_out[:, ::-1]))]
-    bpy.ops.image_to_3d.edit_cutout()
+    bpy.ops.image_to_3d.edit_cutout(begin_anew=True)
     assert host.asked[-1][1].method is CutoutMethod.AUTOMATIC
     assert find_cutout_image(sidebar.photo) == edited
     np.testing.assert_array_equal(read_mask(edited), cut_out[:, ::-1, 3])
+
+
+def test_the_brush_goes_on_from_what_was_painted(edited, host, sidebar):
+    paint(edited, slice(0, 100))
+    before, asked = read_mask(edited), len(host.asked)
+    assert bpy.ops.image_to_3d.edit_cutout() == {"FINISHED"}
+    assert len(host.asked) == asked, "nothing is cut out anew"
+    np.testing.assert_array_equal(read_mask(find_cutout_image(sidebar.photo)), before)
+
+
+@pytest.mark.parametrize("cutout", ["AUTOMATIC", "NETWORK", "NONE"])
+def test_the_brush_starts_from_what_the_preview_made(host, fake_job, sidebar, cut_out, cutout):
+    sidebar.cutout = cutout
+    host.jobs = [fake_job([JobState.DONE], result=cut_out), fake_job([JobState.DONE], result=cut_out)]
+    bpy.ops.image_to_3d.preview_cutout()
+    bpy.ops.image_to_3d.edit_cutout()
+    assert host.asked[-1] == host.asked[-2], "the same photo with the same settings"
 
 
 def test_a_box_asks_the_network(edited, host, fake_job, cut_out):
@@ -155,7 +172,7 @@ def test_undo_and_redo_change_the_mask_that_is_seen_used_and_saved(edited, host,
     before = read_mask(edited)
     if change == "begin_anew":
         host.jobs = [fake_job([JobState.DONE], result=np.ascontiguousarray(cut_out[:, ::-1]))]
-        bpy.ops.image_to_3d.edit_cutout("EXEC_DEFAULT", True)
+        bpy.ops.image_to_3d.edit_cutout("EXEC_DEFAULT", True, begin_anew=True)
     elif change == "feather":
         bpy.ops.image_to_3d.cutout_feather("EXEC_DEFAULT", True, radius=20.0)
     else:
@@ -295,10 +312,13 @@ def test_a_dropped_file_is_not_cut_with_another_photos_mask(edited, host, done, 
 
 def test_the_editors_panel(edited):
     layout = Layout()
-    context = SimpleNamespace(tool_settings=bpy.context.tool_settings, space_data=SimpleNamespace(image=edited))
+    context = SimpleNamespace(
+        tool_settings=bpy.context.tool_settings, space_data=SimpleNamespace(image=edited), scene=bpy.context.scene
+    )
     assert IMAGE_TO_3D_PT_cutout_editor.poll(context)
     IMAGE_TO_3D_PT_cutout_editor.draw(SimpleNamespace(layout=layout), context)
     assert layout.drawn[-1] == "image_to_3d.reconstruct_photo"
+    assert {"cutout_overlay", "image_to_3d.cutout_done"} <= set(layout.drawn)
     assert {"image_to_3d.cutout_box", "image_to_3d.cutout_invert", "image_to_3d.cutout_feather"} <= set(layout.drawn)
     context.space_data.image = bpy.data.images.new("another", 8, 8)
     assert not IMAGE_TO_3D_PT_cutout_editor.poll(context)

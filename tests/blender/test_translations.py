@@ -25,6 +25,7 @@ MAIN_FLOW = (
     "image_to_3d.reconstruct_photo",
     "image_to_3d.preview_cutout",
     "image_to_3d.edit_cutout",
+    "image_to_3d.cutout_done",
     "image_to_3d.cancel",
     "image_to_3d.add_photos",
     "image_to_3d.reconstruct_shelf",
