@@ -60,11 +60,11 @@ class Kind:
 
 
 KINDS = (
-    Kind("box", ShapeChoice.BOX, "Box", fit_box, Box.from_numbers),
     Kind("ball", ShapeChoice.BALL, "Ball", fit_ball, Ball.from_numbers),
+    Kind("box", ShapeChoice.BOX, "Box", fit_box, Box.from_numbers),
     Kind("revolution", ShapeChoice.ROUND, "Round", fit_revolution, Revolution.from_numbers),
 )
-"""In the order in which they are tried."""
+"""In the order in which they are tried, the cheapest first."""
 
 
 @dataclass(frozen=True)

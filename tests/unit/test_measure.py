@@ -4,6 +4,7 @@
 import importlib
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -223,3 +224,27 @@ def test_the_best_ellipsoid_of_an_ellipsoid_is_itself():
     rng = np.random.default_rng(0)
     points = (part.sample(10_000, rng)[0] for part in (found, truth))
     assert scores.surface_scores(*scores.nearest_distances(*points))["chamfer"] < 0.03
+
+
+def test_what_known_shapes_gained_is_told_by_kind_and_object():
+    judge, priors, product, subjects = (measure(name) for name in ("judge", "priors", "product", "subjects"))
+
+    def verdict(name, kind, before, now):
+        figures = {key: {"f@0.1": f, "f@0.05": f, "chamfer": 0.1, "normals": 9.0} for key, f in (before, now)}
+        code = SimpleNamespace(prior=kind and SimpleNamespace(kind=kind))
+        subject = subjects.Subject(name, "scans", "shapes", {})
+        return judge.Verdict(subject, figures, product.Result(code, None, None, 0.0), None)
+
+    told = priors.gains(
+        [
+            verdict("a ball", "ball", (judge.PREDICTED, 0.8), ("pebble", 1.0)),
+            verdict("a die", "box", (judge.PREDICTED, 0.9), ("pebble", 0.95)),
+            verdict("a cabinet", "box", (judge.PREDICTED, 0.9), ("pebble", 0.86)),
+            verdict("a cat", None, ("inflated", 0.4), ("pebble", 0.5)),
+        ]
+    )
+    rows = {line.split("|")[1].strip(): line for line in told.splitlines() if line.startswith("| ")}
+    assert "0.900 to 0.905" in rows["box"] and rows["box"].endswith("+0.005 |")
+    assert "0.867 to 0.937" in rows["all"]
+    assert list(rows)[-3:] == ["a cabinet (box)", "a die (box)", "a ball (ball)"], "the worst first"
+    assert "3 of 4 accepted, 1 (25.0%) lose more than 0.02." in told
