@@ -23,6 +23,9 @@ LEAST_OVERLAP, LEAST_FAIR_OVERLAP = 0.955, 0.85
 LARGEST_ANGLE, LARGEST_FAIR_ANGLE = 30.0, 45.0
 """Degrees between the ball's and the predicted normals, unasked and asked for; found on the same scans."""
 
+CLEAR_OVERLAP, LARGEST_DOUBTFUL_ANGLE = 0.97, 15.0
+"""A ball whose outline agrees less is used unasked only up to this angle, degrees; found on the same scans."""
+
 SOFT = 0.02
 """Half windows by which a point of the outline may be off before it counts for less."""
 
@@ -135,6 +138,8 @@ def fit_ball(evidence: Evidence, is_asked: bool) -> Fit | None:  # noqa: ARG001 
         ball,
         shared,
         angle,
-        is_sure=error <= LARGEST_ERROR and shared >= LEAST_OVERLAP and angle <= LARGEST_ANGLE,
+        is_sure=error <= LARGEST_ERROR
+        and shared >= LEAST_OVERLAP
+        and angle <= (LARGEST_ANGLE if shared >= CLEAR_OVERLAP else LARGEST_DOUBTFUL_ANGLE),
         is_fair=error <= 2 * LARGEST_ERROR and shared >= LEAST_FAIR_OVERLAP and angle <= LARGEST_FAIR_ANGLE,
     )
