@@ -50,6 +50,8 @@ CYCLES_CHANCE = 0.06
 #: Objects whose solid fills less than this share of its bounding box hold nothing to learn from.
 MIN_SOLID_CELLS = 400
 
+#: Where an export is looked for, beside the repository.
+IMPORT = Path("../shared/data/views")
 #: Megabytes of an export.
 EXPORT_MEGABYTES = 200
 #: Suffixes that say that an object is made, or that it cannot be.
@@ -266,7 +268,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--objects", type=Path, help="folder of packed meshes, if there is one: see training/DATA.md")
     parser.add_argument("--views", type=int, default=VIEWS, help="of an object that is trained with")
     parser.add_argument("--traced", type=float, default=CYCLES_CHANCE, help="share of the photos that are path-traced")
-    parser.add_argument("--import", dest="imported", type=Path, help="folder of an export to start from, if it exists")
+    parser.add_argument(
+        "--import", dest="imported", type=Path, default=IMPORT, help="folder of an export to start from, if it exists"
+    )
     parser.add_argument("--export", dest="exported", type=Path, help="write what is trained with there, in the end")
     parser.add_argument("--megabytes", type=float, default=EXPORT_MEGABYTES, help="of an export, at most")
     parser.add_argument("--only", type=_names, help="text file of names, such as shape_00012: only these are made")
@@ -281,7 +285,7 @@ def main() -> int:
         args.meshes = args.out / "infinigen"
     else:
         args.seeds = 0
-    if args.imported and args.imported.is_dir():
+    if args.imported.is_dir():
         print("imported", shards.gather(args.imported, args.out), "objects", flush=True)
     try:
         if "sweethome" in args.sources:

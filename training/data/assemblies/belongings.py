@@ -18,7 +18,8 @@ def _pot(b: Builder, wide: float, tall: float) -> None:
     shape = [[low * 0.95, 0], [low, 0.02], [wide, tall * 0.8], [wide * 1.06, tall * 0.82], [wide * 1.06, tall]]
     clay = np.array([0.7, 0.38, 0.25]) * b.between(0.7, 1.1) if b.chance(0.4) else b.main
     b.add(lathe(hollow(shape, 0.05), corners=corners), covering(b.rng, clay))
-    b.add(cylinder(wide * 0.95, 0.02).moved(z=tall * 0.85), leather(b.rng, np.array([0.2, 0.14, 0.1])))
+    across = wide * 0.94 * (np.cos(np.pi / corners) if corners else 1)
+    b.add(cylinder(across, 0.02).moved(z=tall * 0.85), leather(b.rng, np.array([0.2, 0.14, 0.1])))
 
 
 def _leaf(length: float, wide: float, rise: float, droop: float, thick: float = 0.02) -> Form:
@@ -60,11 +61,12 @@ def cactus(b: Builder) -> None:
     green = leather(b.rng, np.clip(np.array([0.3, 0.5, 0.28]) * b.between(0.6, 1.3), 0, 1))
     foot = tall * 0.85
     if b.chance(0.4):
-        lift, reach = foot, b.between(0.16, 0.24)
+        lift, side, reach = foot, 0.0, b.between(0.16, 0.24)
         for number in range(int(b.rng.integers(2, 5))):
             paddle = ball(reach, 0.06, reach * 1.4).turned("y", b.between(-35, 35) * (number > 0))
-            b.add(paddle.moved(x=b.between(-0.1, 0.1) * number, z=lift + reach), green)
-            lift, reach = lift + reach * 1.5, reach * b.between(0.6, 0.9)
+            b.add(paddle.moved(x=side, z=lift + reach), green)
+            lift, side = lift + reach * 1.4, side + reach * b.between(-0.5, 0.5)
+            reach *= b.between(0.65, 0.9)
         return
     radius, high, ribs = wide * b.between(0.5, 0.85), b.between(0.25, 0.9), int(b.rng.integers(7, 14))
     angle = np.arange(ribs * 6) * 2 * np.pi / (ribs * 6)
