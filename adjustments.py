@@ -13,6 +13,7 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
+from .calling import begin_operator
 from .engine import ENGINE
 from .inference.bake import BakeSettings
 from .inference.errors import Cancelled, ModelError, ReconstructionError
@@ -174,7 +175,8 @@ class LivePreview:
         windows = bpy.context.window_manager.windows
         if windows:
             with bpy.context.temp_override(window=windows[0]):
-                bpy.ops.image_to_3d.adjust("INVOKE_DEFAULT", True, target=self._target, use_sliders=True)
+                if begin_operator("adjust", target=self._target, use_sliders=True):
+                    end_previews()  # the operator has told why, where it was not refused at once
 
 
 ADJUSTMENTS = Adjustments()

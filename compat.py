@@ -29,6 +29,11 @@ def exit_handlers() -> list[Callable[..., Any]] | None:
     return getattr(bpy.app.handlers, "exit_pre", None)
 
 
+def has_usd() -> bool:
+    """Whether this Blender writes USD and brings its Python library; some Linux distributions build it without."""
+    return bool(bpy.app.build_options.usd) and module_folder("pxr") is not None
+
+
 def module_folder(name: str) -> Path | None:
     """The folder that must be on a Python's search path to import a module, found without importing it.
 

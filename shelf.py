@@ -15,6 +15,7 @@ from pathlib import Path
 import bpy
 from bpy.app.handlers import persistent
 
+from .calling import begin_operator
 from .engine import ENGINE
 from .inference.code import Code
 from .inference.errors import OutputError, ReconstructionError, WorkerError
@@ -257,7 +258,8 @@ def _invoke() -> None:
     if area is not None:
         place |= {"area": area, "region": next(region for region in area.regions if region.type == "WINDOW")}
     with bpy.context.temp_override(**place):
-        bpy.ops.image_to_3d.reconstruct_next("INVOKE_DEFAULT", True)
+        # A photo that cannot even be begun has told the queue why, or is noticed at the next tick.
+        begin_operator("reconstruct_next")
 
 
 def failure_text(error: ReconstructionError) -> str:

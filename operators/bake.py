@@ -6,6 +6,7 @@ from dataclasses import replace
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty
 
+from ..calling import begin_or_report
 from ..inference.errors import SettingsError
 from ..inference.sentence import Sentence
 from ..options import TEXTURE_SIZES
@@ -106,8 +107,7 @@ class IMAGE_TO_3D_OT_bake(TaskOperator, bpy.types.Operator):
         if self._was_asked:
             self._was_asked = False
             arguments = {name: getattr(self, name) for name in self.properties.keys()}  # noqa: SIM118 - not a dict
-            bpy.ops.image_to_3d.bake("INVOKE_DEFAULT", **arguments)
-            return {"CANCELLED"}
+            return begin_or_report(self, "bake", **arguments)
         return super().execute(context)
 
     def create_task(self, context: bpy.types.Context) -> BakeLowPolyTask:

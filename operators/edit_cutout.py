@@ -6,6 +6,7 @@ from functools import partial
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, FloatVectorProperty
 
+from ..calling import begin_or_report
 from ..cutout_area import borrow_area, return_area
 from ..cutout_overlay import BOX, OVERLAY
 from ..inference.cutout import CutoutMethod, CutoutSettings
@@ -223,8 +224,7 @@ class IMAGE_TO_3D_OT_cutout_box(_CutoutImageOperator, bpy.types.Operator):
         elif event.type == "LEFTMOUSE" and event.value == "RELEASE" and self._corners:
             box = box_of(*self._corners)
             self._end(context)
-            bpy.ops.image_to_3d.edit_cutout("INVOKE_DEFAULT", box=box)
-            return {"FINISHED"}
+            return begin_or_report(self, "edit_cutout", box=box)
         else:
             return {"PASS_THROUGH"}
         BOX.corners = tuple(self._corners)

@@ -9,9 +9,12 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, St
 from ..inference.errors import OutputError, ReconstructionError
 from ..inference.sentence import Sentence
 from ..scene.asset_check import Finding, check_asset
-from ..scene.export_asset import KINDS, ExportSettings, export_asset, with_suffix
+from ..scene.export_asset import KINDS, ExportSettings, export_asset, obstacle_to, with_suffix
 from ..scene.levels import levels_of
 from ..translations import error_text, iface_, rpt_, tip_
+
+BUTTON_KIND = "image_to_3d_export_kind"
+"""Name in the context by which a button's row says which use it is for, as Blender's poll sees no properties."""
 
 KIND_ITEMS = tuple((key, kind.label, kind.description) for key, kind in KINDS.items())
 
@@ -43,9 +46,13 @@ class IMAGE_TO_3D_OT_export_asset(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Grey without a mesh in Object Mode, and says so."""
+        """Grey without a mesh in Object Mode, or where this Blender cannot write for the button's use, and says so."""
         if context.object is None or context.object.type != "MESH" or context.mode != "OBJECT":
             cls.poll_message_set(tip_("Select a mesh object in Object Mode"))
+            return False
+        obstacle = obstacle_to(getattr(context, BUTTON_KIND, ""))
+        if obstacle:
+            cls.poll_message_set(tip_(obstacle))
             return False
         return True
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
+from ..calling import begin_or_report
 from ..game_asset import AssetFile, GameAssetOptions, GameAssetTask
 from ..inference.errors import ModelError, OutputError
 from ..inference.sentence import Sentence
@@ -104,9 +105,7 @@ class IMAGE_TO_3D_OT_make_game_asset(TaskOperator, bpy.types.Operator):
             self._is_browsing = False
             names = ("preset", "faces", "texture_size", "levels", "export", "filepath", "use_sidebar")
             arguments = {name: getattr(self, name) for name in names}
-            bpy.ops.image_to_3d.make_game_asset("INVOKE_DEFAULT", **arguments)
-            # Not FINISHED: that would be an undo step of its own in which nothing has happened.
-            return {"CANCELLED"}
+            return begin_or_report(self, "make_game_asset", **arguments)
         return super().execute(context)
 
     def create_task(self, context: bpy.types.Context) -> GameAssetTask:

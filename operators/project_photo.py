@@ -6,6 +6,7 @@ from pathlib import Path
 import bpy
 from bpy.props import EnumProperty, StringProperty
 
+from ..calling import begin_or_report
 from ..inference.errors import PhotoError, SettingsError
 from ..inference.sentence import Sentence
 from ..inference.view_matching import Side, Start
@@ -106,9 +107,7 @@ class IMAGE_TO_3D_OT_project_photo(_PhotosOperator, bpy.types.Operator):
         """Block; but after the file browser, start anew with the chosen file so that the window lives on."""
         if self._is_browsing:
             arguments = {name: getattr(self, name) for name in ("filepath", "side", "cutout", "mask_path")}
-            bpy.ops.image_to_3d.project_photo("INVOKE_DEFAULT", **arguments)
-            # Not FINISHED: that would be an undo step of its own in which nothing has happened.
-            return {"CANCELLED"}
+            return begin_or_report(self, "project_photo", **arguments)
         return super().execute(context)
 
     def create_task(self, context: bpy.types.Context) -> ProjectPhotoTask:

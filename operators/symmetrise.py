@@ -7,6 +7,7 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, StringProperty
 
 from ..adjustments import ADJUSTMENTS
+from ..calling import begin_or_report
 from ..inference.errors import ModelError
 from ..inference.sentence import Sentence
 from ..properties import MIRROR_ALL_TEXTS
@@ -137,9 +138,7 @@ class IMAGE_TO_3D_OT_symmetrise_by_hand(_PlaneProperties, bpy.types.Operator):
     def execute(self, _context: bpy.types.Context) -> set[str]:
         """Hand what was chosen over, so that the window lives on while it is done."""
         names = ("plane", "angle", "offset", "side", "mirror_all")
-        bpy.ops.image_to_3d.symmetrise("INVOKE_DEFAULT", True, **{name: getattr(self, name) for name in names})
-        # Not FINISHED: that would be an undo step of its own in which nothing has happened.
-        return {"CANCELLED"}
+        return begin_or_report(self, "symmetrise", **{name: getattr(self, name) for name in names})
 
 
 class IMAGE_TO_3D_OT_remove_symmetry(_SymmetryOperator, bpy.types.Operator):

@@ -2,11 +2,13 @@
 """One way to run a task from an operator: modal in a window, blocking from scripts and in background."""
 
 import logging
+import traceback
 from functools import partial
 from typing import Any
 
 import bpy
 
+from ..calling import begin_operator
 from ..engine import ENGINE, Task
 from ..inference.errors import Cancelled, ReconstructionError
 from ..inference.sentence import Sentence
@@ -114,6 +116,8 @@ class TaskOperator:
             ENGINE.run(task, context)
         except (ReconstructionError, Cancelled) as ending:
             return self._leave(ending)
+        except Exception as bug:  # noqa: BLE001 - kept for the diagnostics
+            return self._leave_after_bug(bug)
         self.report_done(context, task)
         return {"FINISHED"}
 
@@ -127,6 +131,8 @@ class TaskOperator:
         except ReconstructionError as error:
             ENGINE.failure = error
             return self._leave(error)
+        except Exception as bug:  # noqa: BLE001 - kept for the diagnostics
+            return self._leave_after_bug(bug)
         self._area = area_identifier(context)
         return self._watch(context)
 
@@ -153,15 +159,24 @@ class TaskOperator:
             ENGINE.end(self._task, context)
         except (ReconstructionError, Cancelled) as ending:
             return self._leave(ending)
-        except Exception:
-            # A bug, not a foreseen failure: clean up so that Blender stays usable, then let Blender show the traceback.
-            ENGINE.shutdown()
-            raise
+        except Exception as bug:  # noqa: BLE001 - kept for the diagnostics
+            return self._leave_after_bug(bug)
         self.report_done(context, self._task)
         name = self.new_result(self._task)
         if name:
             reveal(context, name, self._area)
         return {"FINISHED"}
+
+    def _leave_after_bug(self, bug: Exception) -> set[str]:
+        """What was not foreseen is told in a sentence too; the diagnostics have the traceback."""
+        ENGINE.shutdown()
+        error = ReconstructionError(
+            Sentence("Something unexpected happened ({kind}: {reason}).", kind=type(bug).__name__, reason=bug),
+            "Copy the diagnostics in the sidebar and report them; the scene is as it was.",
+        )
+        ENGINE.failure, ENGINE.failure_details = error, "".join(traceback.format_exception(bug))
+        _log.error("%s", ENGINE.failure_details)
+        return self._leave(error)
 
     def _leave(self, ending: ReconstructionError | Cancelled) -> set[str]:
         """Tell why there is no result; nothing was changed."""
@@ -194,5 +209,5 @@ def _carry_on(identifier: str, arguments: dict[str, Any]) -> None:
     windows = bpy.context.window_manager.windows
     if ENGINE.job is not None and windows:
         with bpy.context.temp_override(window=windows[0]):
-            getattr(bpy.ops.image_to_3d, identifier.partition(".")[2])("INVOKE_DEFAULT", True, **arguments)
+            begin_operator(identifier.partition(".")[2], **arguments)
     ORPHANS.pop(identifier, None)

@@ -7,6 +7,7 @@ import bpy
 from bpy.props import EnumProperty, FloatProperty, FloatVectorProperty
 from bpy_extras import view3d_utils
 
+from ..calling import begin_or_report
 from ..inference.errors import ReconstructionError
 from ..inference.sentence import Sentence
 from ..scene.family import family_of, move_family
@@ -146,8 +147,7 @@ class IMAGE_TO_3D_OT_pick_distance(bpy.types.Operator):
             return {"RUNNING_MODAL"}
         self._end(context)
         first, second = self._points
-        bpy.ops.image_to_3d.set_distance("INVOKE_DEFAULT", first=first, second=second)
-        return {"FINISHED"}
+        return begin_or_report(self, "set_distance", first=first, second=second)
 
     def cancel(self, context: bpy.types.Context) -> None:
         """Blender ends it: give the cursor back."""

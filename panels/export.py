@@ -3,6 +3,7 @@
 
 import bpy
 
+from ..operators.export_asset import BUTTON_KIND
 from ..scene.export_asset import KINDS
 from .sidebar import SidebarPanel
 
@@ -24,7 +25,9 @@ class IMAGE_TO_3D_PT_export(SidebarPanel, bpy.types.Panel):
         layout.operator("image_to_3d.check_asset", icon="CHECKMARK")
         column = layout.column(align=True)
         for key, kind in KINDS.items():
-            column.operator("image_to_3d.export_asset", text=kind.label, icon=ICONS[key]).kind = key
+            row = column.row(align=True)
+            row.context_string_set(BUTTON_KIND, key)
+            row.operator("image_to_3d.export_asset", text=kind.label, icon=ICONS[key]).kind = key
         layout.operator("image_to_3d.add_asset", icon="ASSET_MANAGER")
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import bpy
 
+from ..compat import has_usd
 from ..inference.errors import OutputError
 from ..inference.sentence import Sentence
 from .files import export_usd, select_alone
@@ -83,6 +84,13 @@ class ExportedAsset:
     path: Path
     megabytes: float
     texture_size: int
+
+
+def obstacle_to(kind: str) -> str:
+    """Why this Blender cannot write for a use, a sentence for a tooltip; empty where it can."""
+    if kind == "QUICK_LOOK" and not has_usd():
+        return "This Blender was built without USD. Install Blender from blender.org, or export a GLB"
+    return ""
 
 
 def export_asset(

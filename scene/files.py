@@ -12,7 +12,7 @@ import bpy
 
 from ..inference.errors import OutputError
 from ..inference.sentence import Sentence
-from .provenance import add_to_glb, add_to_usd, open_usd, provenance_of
+from .provenance import add_to_glb, add_to_usd, open_usd, provenance_of, require_usd
 from .units import metres_per_unit, usd_meters_per_unit
 
 
@@ -105,7 +105,12 @@ def _hidden(item: bpy.types.Object) -> OutputError:
 
 
 def export_usd(target: bpy.types.Object, path: Path, **options: Any) -> None:  # noqa: ANN401 - the exporter's own
-    """Write what is selected as USD in metres, with the target's provenance; ``options`` go to Blender's exporter."""
+    """Write what is selected as USD in metres, with the target's provenance; ``options`` go to Blender's exporter.
+
+    Raises:
+        OutputError: this Blender was built without USD.
+    """
+    require_usd()
     scene = bpy.context.scene
     bpy.ops.wm.usd_export(
         filepath=str(path),

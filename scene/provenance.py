@@ -9,6 +9,7 @@ from typing import Any
 
 import bpy
 
+from ..compat import has_usd
 from ..inference.errors import OutputError
 from ..inference.sentence import Sentence
 
@@ -106,10 +107,13 @@ def open_usd(path: Path) -> Any:  # noqa: ANN401
     Raises:
         OutputError: this Blender has no USD library for Python.
     """
-    try:
-        from pxr import Usd
-    except ImportError as error:
-        raise OutputError(
-            "This Blender was built without USD's Python library.", "Install Blender from blender.org, or export a GLB."
-        ) from error
+    require_usd()
+    from pxr import Usd
+
     return Usd.Stage.Open(str(path))
+
+
+def require_usd() -> None:
+    """Raises ``OutputError`` where this Blender cannot write USD."""
+    if not has_usd():
+        raise OutputError("This Blender was built without USD.", "Install Blender from blender.org, or export a GLB.")

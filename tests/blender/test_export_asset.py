@@ -12,7 +12,7 @@ from image_to_3d.inference.pipeline import Settings
 from image_to_3d.panels.export import IMAGE_TO_3D_PT_export
 from image_to_3d.scene.asset_check import check_asset
 from image_to_3d.scene.build import build
-from image_to_3d.scene.export_asset import KINDS
+from image_to_3d.scene.export_asset import KINDS, obstacle_to
 from image_to_3d.scene.levels import levels_of
 from image_to_3d.scene.provenance import PROVENANCE_KEY, provenance_of
 
@@ -271,3 +271,14 @@ def test_the_panel_offers_every_use(extension):
     shown = draw(IMAGE_TO_3D_PT_export)
     assert shown.count("image_to_3d.export_asset") == 3
     assert "image_to_3d.check_asset" in shown
+
+
+def test_a_blender_without_usd_refuses_quick_look_with_its_reason(made, tmp_path, extension, monkeypatch):
+    for module in ("export_asset", "provenance"):
+        monkeypatch.setattr(f"image_to_3d.scene.{module}.has_usd", lambda: False)
+    assert "without USD" in obstacle_to("QUICK_LOOK")
+    assert obstacle_to("WEB") == obstacle_to("ENGINE") == ""
+    with pytest.raises(RuntimeError, match="built without USD") as told:
+        bpy.ops.image_to_3d.export_asset(filepath=str(tmp_path / "cup.usdz"), kind="QUICK_LOOK")
+    assert "Traceback" not in str(told.value)
+    assert list(tmp_path.glob("cup*")) == []

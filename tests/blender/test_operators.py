@@ -349,3 +349,34 @@ def test_quality_and_details_agree(extension):
     assert settings.quality == "CUSTOM"
     settings.quality = "DRAFT"
     assert (settings.resolution, settings.texture_size) == (96, "1024")
+
+
+def test_a_bug_is_one_sentence_with_its_traceback_in_the_diagnostics(host, done, photo_path, counts, monkeypatch):
+    before = counts()
+    host.jobs = [done()]
+    monkeypatch.setattr("image_to_3d.scene.build.create_mesh", lambda *_: 1 / 0)
+    with pytest.raises(RuntimeError, match="Something unexpected happened") as told:
+        bpy.ops.image_to_3d.reconstruct(filepath=str(photo_path))
+    assert "Traceback" not in str(told.value)
+    assert "ZeroDivisionError" in ENGINE.failure_details and "Traceback" in diagnostics(bpy.context)
+    assert counts() == before
+    assert not ENGINE.is_busy
+
+
+NOT_CALLED = {"open_preferences", "install_model", "verify_model", "remove_model", "use_model_file", "cancel_model"}
+"""Those that open a window or change what is installed."""
+
+
+@pytest.mark.parametrize("scene", ["empty", "cube", "light", "edited"])
+def test_no_button_ends_in_a_traceback_whatever_is_selected(host, scene):
+    if scene in {"cube", "edited"}:
+        bpy.ops.mesh.primitive_cube_add()
+    elif scene == "light":
+        bpy.ops.object.light_add()
+    if scene == "edited":
+        bpy.ops.object.mode_set(mode="EDIT")
+    for name in sorted(set(dir(bpy.ops.image_to_3d)) - NOT_CALLED):
+        try:
+            getattr(bpy.ops.image_to_3d, name)()
+        except RuntimeError as error:
+            assert "Traceback" not in str(error), name

@@ -91,6 +91,9 @@ class Layout:
     def separator(self, **_):
         pass
 
+    def context_string_set(self, name, value):
+        assert name.startswith("image_to_3d_") and value
+
 
 def draw(panel):
     layout = Layout()
