@@ -84,7 +84,7 @@ ISO_TEXTS = {
 BASE_CUT_TEXTS = {"name": "Base Cut", "description": "Share of the height that is cut off flat at the base"}
 SMOOTHING_TEXTS = {"name": "Smoothing", "description": "How often ripples are evened out; the volume stays"}
 FLOATER_TEXTS = {
-    "name": "Drop Loose Parts",
+    "name": "Loose Parts",
     "description": "Separate parts with less than this share of the whole surface are left out",
 }
 

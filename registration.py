@@ -11,6 +11,7 @@ MODULES = (
     "cutout_preview",
     "thumbnails",
     "cutout_overlay",
+    "viewport_sketch",
     "cutout_keeper",
     "operators",
     "panels",

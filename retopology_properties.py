@@ -4,7 +4,7 @@
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty
 
-from .options import ASSET_PRESETS, TEXTURE_SIZES
+from .options import ASSET_PRESETS, DEFAULT_PRESET, TEXTURE_SIZES
 from .scene.export_asset import KINDS
 from .translations import OWN_CONTEXT
 
@@ -31,7 +31,7 @@ SYMMETRY_TEXTS = {
     "description": "Make both halves alike where the object is symmetric, about any upright plane",
 }
 TOLERANCE_TEXTS = {
-    "name": "Allowed Difference",
+    "name": "Difference",
     "description": "By how much both halves may differ and still count as symmetric, as a share of the longest side",
 }
 SHARP_TEXTS = {
@@ -86,7 +86,7 @@ EXPORT_ITEMS = (
 
 def _get_preset(self: "ImageTo3DRetopology") -> int:
     """The preset that faces, texture size and levels amount to; the item after the last preset is Custom."""
-    present = (self.faces, int(self.texture_size), self.levels)
+    present = (self.faces, int(self.texture_size), self.asset_levels)
     presets = [(preset.faces, preset.texture_size, preset.levels) for preset in ASSET_PRESETS.values()]
     return presets.index(present) if present in presets else len(presets)
 
@@ -95,13 +95,14 @@ def _set_preset(self: "ImageTo3DRetopology", index: int) -> None:
     """Choosing a preset sets them; choosing Custom leaves them as they are."""
     if index < len(ASSET_PRESETS):
         preset = list(ASSET_PRESETS.values())[index]
-        self.faces, self.texture_size, self.levels = preset.faces, str(preset.texture_size), preset.levels
+        self.faces, self.texture_size, self.asset_levels = preset.faces, str(preset.texture_size), preset.levels
 
 
 class ImageTo3DRetopology(bpy.types.PropertyGroup):
     """Low-poly mesh, and baking to it."""
 
     preset: EnumProperty(**PRESET_TEXTS, items=(*PRESET_ITEMS, CUSTOM_PRESET), get=_get_preset, set=_set_preset)
+    asset_levels: IntProperty(**LEVELS_TEXTS, default=ASSET_PRESETS[DEFAULT_PRESET].levels, min=0, max=6)
     export: EnumProperty(**EXPORT_TEXTS, items=EXPORT_ITEMS, default="NONE")
 
     method: EnumProperty(**METHOD_TEXTS, items=METHOD_ITEMS)

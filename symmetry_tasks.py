@@ -8,11 +8,14 @@ from enum import StrEnum
 import bpy
 
 from .adjustments import adjusted_settings
+from .inference.pipeline import Reconstruction
 from .inference.symmetry import MirrorPlane
 from .inference.symmetry_search import TOLERANCE, MirrorChoice
 from .scene.placement import Placement
+from .scene.plane_fit import PlaneFit, UprightPlane
+from .scene.preview import end_previews
 from .scene.stored_code import load_code
-from .tasks import AdjustTask
+from .tasks import AdjustTask, existing
 
 
 class Across(StrEnum):
@@ -46,13 +49,28 @@ class SymmetryOptions:
 
 
 class SymmetryTask(AdjustTask):
-    """An object made symmetric; everything else stays as it was made."""
+    """An object made symmetric; everything else stays as it was made.
+
+    Attributes:
+        difference: after ``finish``, by how much both halves differed before, in parts of the longest side.
+    """
 
     def __init__(self, target: bpy.types.Object, options: SymmetryOptions) -> None:
         """Raises ``ModelError`` if the object was not reconstructed, or what is stored with it is damaged."""
         code, placement = load_code(target)
         settings = adjusted_settings(target, code.system, {"mirror_all": options.mirror_all})
         super().__init__(target.name, code, replace(settings, symmetrise=_choice(options, placement)))
+        self.difference = 0.0
+
+    def finish(self, context: bpy.types.Context, result: Reconstruction) -> None:
+        """Measure how well the plane fits what the network read, then exchange the object's mesh and material."""
+        end_previews()
+        target = existing(self.target)
+        if result.mirror is not None:
+            _code, placement = load_code(target)
+            plane = UprightPlane.of(placement.plane_to_local(result.mirror))
+            self.difference = PlaneFit(target, context.evaluated_depsgraph_get()).difference(plane)
+        super().finish(context, result)
 
 
 class AsymmetryTask(AdjustTask):

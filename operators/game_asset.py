@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From a sculpture to a game asset with one button."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import bpy
@@ -144,7 +145,7 @@ class IMAGE_TO_3D_OT_make_game_asset(TaskOperator, bpy.types.Operator):
         scene = context.scene.image_to_3d
         if self.use_sidebar:
             return GameAssetOptions(
-                retopology_options(scene.retopology),
+                replace(retopology_options(scene.retopology), levels=scene.retopology.asset_levels),
                 low_poly_options(scene.retopology, int(scene.retopology.texture_size), scene.photo_strength),
                 file,
             )

@@ -106,15 +106,13 @@ class IMAGE_TO_3D_OT_symmetrise(_PlaneProperties, _SymmetryOperator, bpy.types.O
         return SymmetryTask(self.find_target(context), options)
 
     def report_done(self, _context: bpy.types.Context, task: SymmetryTask) -> None:
-        """Where the plane is."""
-        x, y = task.result.mirror.normal
-        angle = math.degrees(math.atan2(y, x))
+        """How well the plane fits."""
         self.tell(
             task,
             Sentence(
-                "'{name}' is symmetric; the mirror plane's normal is at {angle:.1f} degrees from X",
+                "'{name}' is symmetric now; before, both halves matched within {difference:.1%}",
                 name=task.target,
-                angle=angle,
+                difference=task.difference,
             ),
         )
 

@@ -5,17 +5,16 @@ import math
 
 import bpy
 from bpy.props import EnumProperty, FloatProperty, FloatVectorProperty
-from bpy_extras import view3d_utils
+from mathutils import Vector
 
 from ..calling import begin_or_report
 from ..inference.errors import ReconstructionError
 from ..inference.sentence import Sentence
-from ..scene.family import family_of, move_family
-from ..scene.retopology import low_frame
-from ..scene.transform import Origin, move_origin, resize, stand_upright
+from ..scene.family import family_of, moving_together
+from ..scene.transform import Origin, move_origin, resize, set_ground, stand_upright
 from ..scene.units import length_text
-from ..status_text import clear_status, show_status
-from ..translations import error_text, iface_, rpt_, tip_
+from ..translations import error_text, rpt_, tip_
+from .handles import PointPicker
 
 SIDES = (
     ("HEIGHT", "Height", "Along Z"),
@@ -109,76 +108,60 @@ class IMAGE_TO_3D_OT_set_distance(_MeshOperator, bpy.types.Operator):
         return Sentence("'{name}' is now {lengths}", name=target.name, lengths=_lengths(target))
 
 
-class IMAGE_TO_3D_OT_pick_distance(bpy.types.Operator):
+class IMAGE_TO_3D_OT_set_ground(_MeshOperator, bpy.types.Operator):
+    """Turn the object so that three of its points lie on the ground; the photo's camera stays matched"""
+
+    bl_idname = "image_to_3d.set_ground"
+    bl_label = "Set Ground by Three Points"
+
+    first: FloatVectorProperty(name="First Point", description="In world coordinates", subtype="XYZ")
+    second: FloatVectorProperty(name="Second Point", description="In world coordinates", subtype="XYZ")
+    third: FloatVectorProperty(name="Third Point", description="In world coordinates", subtype="XYZ")
+
+    def change(self, target: bpy.types.Object) -> Sentence:
+        """Turn it, and its family."""
+        with moving_together(target):
+            angle = math.degrees(set_ground(target, (self.first, self.second, self.third)))
+        return Sentence(
+            "'{name}' stands on the three points; turned by {angle:.1f} degrees", name=target.name, angle=angle
+        )
+
+
+class IMAGE_TO_3D_OT_pick_distance(PointPicker, _MeshOperator, bpy.types.Operator):
     """Click two points of the object, then type how far apart they really are"""
 
     bl_idname = "image_to_3d.pick_distance"
     bl_label = "Pick Two Points"
     bl_options = {"INTERNAL"}
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only in a 3D viewport, with a mesh in Object Mode."""
-        return _MeshOperator.poll.__func__(cls, context) and context.area is not None and context.area.type == "VIEW_3D"
+    steps = (
+        "Click the first point on the object     Esc: Cancel",
+        "Click the second point on the object     Esc: Cancel",
+    )
 
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        """Wait for clicks."""
-        self._target = context.object.name
-        self._points: list[tuple[float, float, float]] = []
-        context.window.cursor_modal_set("CROSSHAIR")
-        self._tell(context)
-        context.window_manager.modal_handler_add(self)
-        return {"RUNNING_MODAL"}
-
-    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        """Left clicks pick; the view can be turned meanwhile; Esc and right click end it."""
-        if event.type in {"ESC", "RIGHTMOUSE"} and event.value == "PRESS":
-            self._end(context)
-            return {"CANCELLED"}
-        region = next((item for item in context.area.regions if item.type == "WINDOW"), None)
-        if event.type != "LEFTMOUSE" or event.value != "PRESS" or region is None:
-            return {"PASS_THROUGH"}
-        point = self._hit(context, region, event.mouse_x - region.x, event.mouse_y - region.y)
-        if point is None:
-            return {"PASS_THROUGH"}
-        self._points.append(point)
-        self._tell(context)
-        if len(self._points) < 2:
-            return {"RUNNING_MODAL"}
-        self._end(context)
-        first, second = self._points
+    def use(self, points: list[Vector]) -> set[str]:
+        """Ask for the distance."""
+        first, second = points
         return begin_or_report(self, "set_distance", first=first, second=second)
 
-    def cancel(self, context: bpy.types.Context) -> None:
-        """Blender ends it: give the cursor back."""
-        self._end(context)
 
-    def _hit(
-        self, context: bpy.types.Context, region: bpy.types.Region, x: int, y: int
-    ) -> tuple[float, float, float] | None:
-        """The point of the object under the cursor, world coordinates."""
-        view = context.space_data.region_3d
-        origin = view3d_utils.region_2d_to_origin_3d(region, view, (x, y))
-        direction = view3d_utils.region_2d_to_vector_3d(region, view, (x, y))
-        target = bpy.data.objects.get(self._target)
-        if target is None:
-            return None
-        inverse = target.matrix_world.inverted_safe()
-        depsgraph = context.evaluated_depsgraph_get()
-        found, place, _normal, _face = target.ray_cast(
-            inverse @ origin, (inverse.to_3x3() @ direction).normalized(), depsgraph=depsgraph
-        )
-        return tuple(target.matrix_world @ place) if found else None
+class IMAGE_TO_3D_OT_pick_ground(PointPicker, _MeshOperator, bpy.types.Operator):
+    """Click three points of the base: the object is turned so that they lie on the ground"""
 
-    def _tell(self, context: bpy.types.Context) -> None:
-        text = "Click the first point on the object     Esc: Cancel"
-        if self._points:
-            text = "Click the second point on the object     Esc: Cancel"
-        show_status(context, iface_(text))
+    bl_idname = "image_to_3d.pick_ground"
+    bl_label = "Ground by Three Points"
+    bl_options = {"INTERNAL"}
 
-    def _end(self, context: bpy.types.Context) -> None:
-        context.window.cursor_modal_restore()
-        clear_status()
+    steps = (
+        "Click a first point that touches the ground     Esc: Cancel",
+        "Click a second point that touches the ground     Esc: Cancel",
+        "Click a third point that touches the ground     Esc: Cancel",
+    )
+
+    def use(self, points: list[Vector]) -> set[str]:
+        """Turn the object, as a step of its own to undo."""
+        first, second, third = points
+        return begin_or_report(self, "set_ground", first=first, second=second, third=third)
 
 
 class IMAGE_TO_3D_OT_set_origin(_MeshOperator, bpy.types.Operator):
@@ -204,9 +187,8 @@ class IMAGE_TO_3D_OT_stand_upright(_MeshOperator, bpy.types.Operator):
 
     def change(self, target: bpy.types.Object) -> Sentence:
         """Turn it."""
-        before = low_frame(target)
-        angle = math.degrees(stand_upright(target))
-        move_family(target, before)
+        with moving_together(target):
+            angle = math.degrees(stand_upright(target))
         return Sentence("'{name}' was turned by {angle:.1f} degrees", name=target.name, angle=angle)
 
 
@@ -235,6 +217,8 @@ register, unregister = bpy.utils.register_classes_factory(
         IMAGE_TO_3D_OT_set_size,
         IMAGE_TO_3D_OT_set_distance,
         IMAGE_TO_3D_OT_pick_distance,
+        IMAGE_TO_3D_OT_set_ground,
+        IMAGE_TO_3D_OT_pick_ground,
         IMAGE_TO_3D_OT_set_origin,
         IMAGE_TO_3D_OT_stand_upright,
     )

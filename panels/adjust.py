@@ -50,6 +50,7 @@ def _draw_symmetry(layout: bpy.types.UILayout, context: bpy.types.Context, value
     """The button, the planes to choose by hand, and the way back."""
     row = layout.row(align=True)
     row.operator("image_to_3d.symmetrise", icon="MOD_MIRROR")
+    row.operator("image_to_3d.place_symmetry", text="", icon="EMPTY_ARROWS")
     row.operator("image_to_3d.symmetrise_by_hand", text="", icon="PREFERENCES")
     if has_mirror(context.object):
         column = layout.column()

@@ -28,6 +28,7 @@ class IMAGE_TO_3D_PT_game_asset(ResultPanel, bpy.types.Panel):
         settings = context.scene.image_to_3d.retopology
         column = layout.column()
         column.prop(settings, "preset")
+        column.prop(settings, "asset_levels")
         column.prop(settings, "export")
         draw_big_button(layout, "image_to_3d.make_game_asset", "PACKAGE").use_sidebar = True
 

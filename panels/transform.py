@@ -19,11 +19,14 @@ class IMAGE_TO_3D_PT_transform(ResultPanel, bpy.types.Panel):
         layout = self.layout
         row = layout.row(align=True)
         row.operator_context = "INVOKE_DEFAULT"
+        row.operator("image_to_3d.drag_size", icon="ARROW_LEFTRIGHT")
         row.operator("image_to_3d.set_size", icon="FIXED_SIZE")
-        row.operator("image_to_3d.pick_distance", icon="DRIVER_DISTANCE")
+        layout.operator("image_to_3d.pick_distance", icon="DRIVER_DISTANCE")
         row = layout.row(align=True)
         row.operator("image_to_3d.stand_upright", icon="EMPTY_SINGLE_ARROW")
-        row.operator_menu_enum("image_to_3d.set_origin", "where", icon="OBJECT_ORIGIN")
+        row.operator_context = "INVOKE_DEFAULT"
+        row.operator("image_to_3d.pick_ground", icon="SNAP_FACE")
+        layout.operator_menu_enum("image_to_3d.set_origin", "where", icon="OBJECT_ORIGIN")
         layout.operator("image_to_3d.view_camera", icon="VIEW_CAMERA")
         if matched_camera(sculpture_of(context.object)) is not None:
             layout.prop(context.window_manager.image_to_3d, "photo_fade", slider=True)

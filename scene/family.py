@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A sculpture and the low-poly meshes made of it: one object to the artist, of which one mesh is shown at a time."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 
 import bpy
@@ -97,17 +99,18 @@ def next_step(target: bpy.types.Object) -> NextStep:
     return NextStep.EXPORT if images_of(target) else NextStep.BAKE
 
 
-def move_family(target: bpy.types.Object, before: Matrix) -> None:
-    """Let the family follow an object that was moved or turned, so that its meshes stay over each other.
+@contextmanager
+def moving_together(target: bpy.types.Object) -> Iterator[None]:
+    """Let the family follow what the block does to an object's place, so that its meshes stay over each other.
 
-    Args:
-        target: the object.
-        before: its ``low_frame`` before it was moved.
+    Raises:
+        SettingsError: the object has a family, and is mirrored or scaled to nothing.
     """
-    moved = before.inverted() @ low_frame(target)
-    for item in family_of(target):
-        if item != target:
-            item.matrix_world = item.matrix_world @ moved
+    others = [item for item in family_of(target) if item != target]
+    before = low_frame(target) if others else Matrix()
+    yield
+    for item in others:
+        item.matrix_world = item.matrix_world @ before.inverted() @ low_frame(target)
 
 
 def _is_level(item: bpy.types.Object) -> bool:

@@ -6,12 +6,13 @@ it; the stored placement and the camera follow. Standing upright turns the objec
 """
 
 import math
+from collections.abc import Sequence
 from enum import StrEnum
 
 import bmesh
 import bpy
 import numpy as np
-from mathutils import Matrix, Vector
+from mathutils import Matrix, Quaternion, Vector
 from numpy.typing import NDArray
 
 from ..inference.errors import SettingsError
@@ -27,6 +28,9 @@ SAME_PLANE = math.radians(6)
 
 LEAST_SUPPORT = 0.04
 """Share of the hull's area that a supporting face must have."""
+
+LEAST_SPREAD = 1e-3
+"""Three points whose triangle is flatter than this, as its area against the square of its longest side, are a line."""
 
 
 class Origin(StrEnum):
@@ -117,12 +121,47 @@ def stand_upright(target: bpy.types.Object) -> float:
         )
     turn = (rotation @ down).rotation_difference(Vector((0, 0, -1)))
     before = _lowest(target)
+    _turn(target, turn)
+    target.matrix_world = Matrix.Translation((0, 0, before - _lowest(target))) @ target.matrix_world
+    return float(turn.angle)
+
+
+def set_ground(target: bpy.types.Object, points: Sequence[Vector]) -> float:
+    """Turn a mesh object so that three of its points lie on the ground: the height at which it stood.
+
+    Args:
+        target: a mesh object.
+        points: three, in the world, not in a line.
+
+    Returns:
+        The angle it was turned by, radians.
+
+    Raises:
+        SettingsError: the points lie in a line, or the change would not be saved.
+    """
+    _refuse_unfit(target, is_turned_only=True)
+    first, second, third = (Vector(point) for point in points)
+    normal = (second - first).cross(third - first)
+    longest = max((second - first).length, (third - first).length, (third - second).length)
+    if normal.length <= LEAST_SPREAD * longest**2:
+        raise SettingsError("The three points lie in a line.", "Pick three points round the base, far from each other.")
+    middle = target.matrix_world @ Vector(vertices_of(target.data).mean(axis=0).tolist())
+    if normal.dot(middle - first) < 0:
+        normal.negate()
+    turn = normal.normalized().rotation_difference(Vector((0, 0, 1)))
+    before, matrix = _lowest(target), target.matrix_world.copy()
+    _turn(target, turn)
+    landed = target.matrix_world @ (matrix.inverted() @ first)
+    target.matrix_world = Matrix.Translation((0, 0, before - landed.z)) @ target.matrix_world
+    return float(turn.angle)
+
+
+def _turn(target: bpy.types.Object, turn: Quaternion) -> None:
+    """Turn it about its origin."""
     pivot = target.matrix_world.translation.copy()
     target.matrix_world = (
         Matrix.Translation(pivot) @ turn.to_matrix().to_4x4() @ Matrix.Translation(-pivot) @ target.matrix_world
     )
-    target.matrix_world = Matrix.Translation((0, 0, before - _lowest(target))) @ target.matrix_world
-    return float(turn.angle)
 
 
 def _refuse_unfit(target: bpy.types.Object, *, is_turned_only: bool = False) -> None:
@@ -166,6 +205,12 @@ def vertices_of(mesh: bpy.types.Mesh) -> NDArray[np.float32]:
     vertices = np.empty(len(mesh.vertices) * 3, np.float32)
     mesh.vertices.foreach_get("co", vertices)
     return vertices.reshape(-1, 3)
+
+
+def bounds_of(mesh: bpy.types.Mesh) -> tuple[Vector, Vector]:
+    """Lowest and highest corner of the bounding box, local coordinates; the mesh has vertices."""
+    vertices = vertices_of(mesh)
+    return Vector(vertices.min(axis=0).tolist()), Vector(vertices.max(axis=0).tolist())
 
 
 def _place(mesh: bpy.types.Mesh, where: Origin) -> Vector:

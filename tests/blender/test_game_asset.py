@@ -91,9 +91,10 @@ def test_the_operator_and_the_api_make_the_same(high, workers, host, fake_job):
 
 def test_the_panels_settings_count_where_it_is_pressed_there(high, workers, host):
     settings = bpy.context.scene.image_to_3d.retopology
+    assert settings.preset == "PROP", "as a new scene has it"
     settings.preset = "HERO"
-    assert (settings.faces, settings.texture_size, settings.levels) == (20_000, "4096", 3)
-    settings.faces, settings.levels, settings.occlusion = 777, 0, False
+    assert (settings.faces, settings.texture_size, settings.asset_levels) == (20_000, "4096", 3)
+    settings.faces, settings.asset_levels, settings.occlusion = 777, 0, False
     assert settings.preset == "CUSTOM"
     assert bpy.ops.image_to_3d.make_game_asset(use_sidebar=True) == {"FINISHED"}
     assert workers.asked[0].settings.faces == 777
@@ -163,4 +164,9 @@ def test_an_unknown_preset_is_refused_in_a_sentence():
 
 
 def test_the_panel_offers_the_preset_the_file_and_the_button(high):
-    assert draw(retopology.IMAGE_TO_3D_PT_game_asset) == ["preset", "export", "image_to_3d.make_game_asset"]
+    assert draw(retopology.IMAGE_TO_3D_PT_game_asset) == [
+        "preset",
+        "asset_levels",
+        "export",
+        "image_to_3d.make_game_asset",
+    ]

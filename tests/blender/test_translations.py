@@ -63,6 +63,10 @@ MAIN_FLOW = (
     "image_to_3d.show_mesh",
     "image_to_3d.make_game_asset",
     "image_to_3d.add_asset",
+    "image_to_3d.place_symmetry",
+    "image_to_3d.drag_size",
+    "image_to_3d.pick_ground",
+    "image_to_3d.set_ground",
 )
 
 DIALOGS = (
@@ -104,6 +108,9 @@ MAIN_MODULES = (
     "operators/show_mesh.py",
     "operators/game_asset.py",
     "operators/add_asset.py",
+    "operators/handles.py",
+    "operators/drag_size.py",
+    "operators/place_symmetry.py",
     "operators/transform.py",
     "panels/sidebar.py",
     "panels/result.py",
@@ -141,6 +148,7 @@ MAIN_MODULES = (
     "scene/transform.py",
     "scene/family.py",
     "scene/asset_library.py",
+    "scene/plane_fit.py",
     "scene/compare.py",
     "inference/photo.py",
     "inference/cutout.py",
