@@ -31,7 +31,7 @@ RADII = 48
 """Radii at which each height's rings are looked at."""
 
 
-def leaning(deviations: Array, y: Array) -> tuple[float, float]:
+def leaning(deviations: Array, y: Array, quantile: float) -> tuple[float, float]:
     """By how much predicted depths lie behind a body where it is solid: a constant, and a slope upwards in the window.
 
     Quantile regression by iteratively reweighted least squares.
@@ -39,6 +39,7 @@ def leaning(deviations: Array, y: Array) -> tuple[float, float]:
     Args:
         deviations: (m,) predicted less the body's depths.
         y: (m,) window coordinates.
+        quantile: through which part of the deviations, 0..1, the line goes.
     """
     design = np.stack([np.ones_like(y), y], 1)
     weights = np.ones(len(y))
@@ -47,8 +48,8 @@ def leaning(deviations: Array, y: Array) -> tuple[float, float]:
         solution = np.linalg.lstsq(design * weights[:, None], deviations * weights, rcond=None)[0]
         slope = float(np.clip(solution[1], -STEEPEST, STEEPEST))
         errors = deviations - design @ solution
-        weights = np.sqrt(np.where(errors > 0, QUANTILE, 1 - QUANTILE) / np.maximum(np.abs(errors), 0.01))
-    return float(np.quantile(deviations - slope * y, QUANTILE)), slope
+        weights = np.sqrt(np.where(errors > 0, quantile, 1 - quantile) / np.maximum(np.abs(errors), 0.01))
+    return float(np.quantile(deviations - slope * y, quantile)), slope
 
 
 def carved(axis: Axis, profile: Profile, depth: Array) -> tuple[Profile, float]:

@@ -23,12 +23,16 @@ ROUNDEST, FLATTEST = -0.4, -2.5
 
 CAP_CIRCLES = 10
 
+CAP_BLUR = 2.0
+"""Standard deviation of the blur over the kink where a cap begins, circles."""
+
 CONE, CONE_CIRCLES = 0.5, 3
 """Share of the line of sight's slope from which on a profile's last circles are taken to follow it, and how many they
 are."""
 
-RIM = 0.88
-"""Share of the largest radius from which on a lower end is a rim; a ball seen from 35 degrees above has 0.57 there."""
+RIM, WIDEST, NEAR_RIM = 0.88, 0.97, 0.4
+"""Shares of the largest radius from which on a lower end belongs to a rim (a ball seen from 35 degrees above has 0.57
+there), and from which on it is the rim; and share of the circles within which that has to be so."""
 
 
 def closed(profile: Profile, whole: Profile, lean: float, flat_end: int | None = None) -> Profile:
@@ -103,20 +107,30 @@ def _capped(profile: Profile, limit: float, lean: float) -> Profile:
         slope = -(radius**2 + curvature * tip**2) / tip
     beyond = tip * (1 - (1 - np.linspace(0, 1, CAP_CIRCLES)[1:]) ** 2)
     capped = np.sqrt(np.maximum(radius**2 + slope * beyond + curvature * beyond**2, 0))
-    return Profile(np.append(heights, end + beyond), np.append(radii, capped))
+    return _evened(Profile(np.append(heights, end + beyond), np.append(radii, capped)), float(heights[1] - heights[0]))
 
 
-def cut_at_rim(profile: Profile) -> Profile:
+def _evened(profile: Profile, spacing: float) -> Profile:
+    """The profile at even heights, without a kink where its cap begins; squares are blurred, so that the tip stays
+    round."""
+    heights = np.linspace(profile.heights[0], profile.heights[-1], int(np.ptp(profile.heights) / spacing) + 2)
+    squares = blurred(np.interp(heights, profile.heights, profile.radii**2), CAP_BLUR)
+    return Profile(heights, np.sqrt(np.maximum(squares, 0)))
+
+
+def cut_at_rim(profile: Profile, lean: float) -> Profile:
     """The profile without what lies below a sharp lower rim: the widest circle, from which on it narrows along the line
     of sight.
 
     A hat's brim or a saucer's edge, seen from above, hides what is below it; a ball narrows well before the outline
     ends.
     """
-    radii = profile.radii
-    if np.median(radii[:2]) < RIM * radii.max():
+    radii, heights = profile.radii, profile.heights
+    widest = int(np.flatnonzero(radii >= WIDEST * radii.max())[0])
+    if np.median(radii[:2]) < RIM * radii.max() or widest > NEAR_RIM * len(radii):
         return profile
-    return profile.between(int(np.flatnonzero(radii >= 0.97 * radii.max())[0]), len(radii) - 1)
+    follows_sight = radii[widest] - radii[0] > CONE * _sight_slope(lean) * (heights[widest] - heights[0])
+    return profile.between(widest, len(radii) - 1) if follows_sight else profile
 
 
 def smoothed(profile: Profile, circles: float) -> Profile:

@@ -25,6 +25,9 @@ LEAST_HOLLOW = 0.45
 opening. Found on
 scans: closed cans and fruit have up to 0.36, cups and bowls from 0.53 on; the network is timid about insides."""
 
+NARROWEST = 0.25
+"""Radius of an opening, as a share of the largest one, below which nothing is seen of the inside."""
+
 MIDDLE, FAR_RIM = 0.6, 0.7
 """Share of the opening's radius up to which is its middle, and from which on, on the far side, is its rim. There the
 depths are the lid's, however they lean."""
@@ -32,7 +35,7 @@ depths are the lid's, however they lean."""
 FLOORS = np.linspace(0.08, 0.95, 8)
 """Depths of a cup's floor that are tried, shares of the deepest possible one."""
 
-NEARLY_BEST = 2.0
+NEARLY_BEST = 3.0
 """The deepest floor is taken whose error is less than this many times the best one's. Where a floor is seen, as that of
 a full cup, the error tells; elsewhere insides are deep: on nine scans of cups F@0.1 is 0.88 to 1.00 with the deepest
 floor, against 0.80 to 0.94 with the one that the depths favour."""
@@ -70,6 +73,8 @@ def hollow_cup(axis: Axis, profile: Profile, opening: Opening, lid: Array) -> Ar
         opening: what is seen through the lid.
         lid: (m,) depths of the lid itself.
     """
+    if profile.radii[-1] < NARROWEST * profile.radii.max():
+        return None
     step = max(len(lid) // RAYS, 1)
     x, y, depth, lid = opening.x[::step], opening.y[::step], opening.depth[::step], lid[::step]
     places = axis.seen_at(x, y, lid)

@@ -88,6 +88,11 @@ class TurnedBody:
     whole: Profile
     shown: Profile
 
+    @property
+    def slenderness(self) -> float:
+        """Height of what the outline shows, in diameters."""
+        return float(np.ptp(self.shown.heights) / (2 * self.shown.radii.max()))
+
     def facing(self) -> "TurnedBody":
         """The same body with its axis directed to the end that faces the camera."""
         if self.lean >= 0:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .carving import carved, leaning
-from .ends import closed, cut_at_rim, smoothed
+from .carving import QUANTILE, carved, leaning
+from .ends import closed, cut_at_rim, ends_in_cone, smoothed
 from .evidence import Evidence
 from .hollow import Opening, dish, hollow_cup
 from .lathe import Axis, Hits, Profile, cast
@@ -23,7 +23,11 @@ LEAST_CARVED = 0.02
 """Share of the section's area from which on a concavity is believed. Found on scans."""
 
 CAP_FACTOR = 0.75
-"""A rounded end towards the camera is taken if its depth error is less than the flat or hollow end's by this factor."""
+"""A rounded end towards the camera is taken instead of a hollow one if its depth error is less by this factor, and
+instead of a flat one unless its error is larger by as much."""
+
+LARGEST_RIM = 0.1
+"""Share of a profile's circles up to which what carving takes from the upper end is a rim."""
 
 SMOOTHING = 1.5
 """Standard deviation of the profile's blur, circles: the outline's pixels would show as grooves."""
@@ -43,7 +47,8 @@ class TurnedShape:
         axis: in the body's scale; its direction points to the end that faces the camera.
         section: (n, 2) heights and radii, from the lower end up the outside and, where it is hollow, down the inside.
         scale: factor about the camera that brings the shape to the predicted depths.
-        error: mean distance along the camera's axis between the shape and the predicted depths, half windows.
+        error: mean distance along the camera's axis between the shape and the predicted depths, half windows, after the
+            depths' leaning.
         is_hollow: whether the camera looks into it.
         is_dish: whether its inside is the predicted one, turned.
         is_rounded: whether its end towards the camera is.
@@ -74,15 +79,18 @@ def shape_of(evidence: Evidence, body: TurnedBody) -> TurnedShape:
     chosen = evidence.first.covered
     x, y = pixel_grid(len(chosen))
     rays = _Rays(chosen, x[chosen], y[chosen], evidence.first.depth[chosen])
-    shown = cut_at_rim(smoothed(body.shown, SMOOTHING))
+    shown = cut_at_rim(smoothed(body.shown, SMOOTHING), body.lean)
     flat = closed(shown, body.whole, body.lean, flat_end=1)
-    open_or_flat = _flat_ended(body.axis, flat, rays)
+    open_or_flat = _flat_ended(body.axis, flat, rays, ends_in_cone(shown, body.lean))
     capped = closed(shown, body.whole, body.lean)
-    if len(capped.heights) > len(flat.heights):
-        rounded = _scaled(body.axis, capped.section, rays)
-        if rounded.error < CAP_FACTOR * open_or_flat.error:
-            return replace(rounded, is_rounded=True)
-    return open_or_flat
+    if len(capped.heights) == len(flat.heights):
+        return open_or_flat
+    rounded = _scaled(body.axis, capped.section, rays)
+    if open_or_flat.is_hollow:
+        largest = CAP_FACTOR * open_or_flat.error
+    else:  # compared with the flat end as it was before it was carved to fit the depths
+        largest = _scaled(body.axis, flat.section, rays).error / CAP_FACTOR
+    return replace(rounded, is_rounded=True) if rounded.error < largest else open_or_flat
 
 
 def _scaled(axis: Axis, section: Array, rays: _Rays, is_hollow: bool = False, is_dish: bool = False) -> TurnedShape:
@@ -92,7 +100,9 @@ def _scaled(axis: Axis, section: Array, rays: _Rays, is_hollow: bool = False, is
     if not met.any():
         return TurnedShape(axis, section, 1.0, float("inf"), is_hollow, is_dish)
     scale = float(np.median(rays.depth[met] / hits.depth[met]))
-    error = float(np.abs(rays.depth[met] / scale - hits.depth[met]).mean())
+    deviations = rays.depth[met] / scale - hits.depth[met]
+    constant, slope = leaning(deviations, rays.y[met], 0.5)
+    error = float(np.abs(deviations - constant - slope * rays.y[met]).mean())
     return TurnedShape(axis, section, scale, error, is_hollow, is_dish)
 
 
@@ -102,14 +112,21 @@ def _lid(hits: Hits, profile: Profile) -> NDArray[np.bool_]:
     return result
 
 
-def _flat_ended(axis: Axis, profile: Profile, rays: _Rays) -> TurnedShape:
-    """A shape whose end towards the camera is flat or open."""
+def _flat_ended(axis: Axis, profile: Profile, rays: _Rays, is_cone: bool) -> TurnedShape:
+    """A shape whose end towards the camera is flat or open; ``is_cone`` says that circles beyond its rim belong to no
+    rim."""
     depth = _straightened(axis, profile, rays)
     depth_map = np.full(rays.chosen.shape, np.nan)
     depth_map[rays.chosen] = depth
     stepped, share = carved(axis, profile, depth_map)
     if share > LEAST_CARVED:
-        profile = smoothed(_without_thin_top(stepped), SMOOTHING)
+        stepped = _without_thin_top(stepped)
+        lost = profile.heights > stepped.heights[-1]
+        if not is_cone and lost.mean() < LARGEST_RIM:  # the network blurs a rim away that the outline shows
+            stepped = Profile(
+                np.append(stepped.heights, profile.heights[lost]), np.append(stepped.radii, profile.radii[lost])
+            )
+        profile = smoothed(stepped, SMOOTHING)
     hits = cast(axis, profile.section, rays.x, rays.y)
     seen = _lid(hits, profile)
     if seen.sum() < LEAST_OPENING:
@@ -133,7 +150,7 @@ def _straightened(axis: Axis, profile: Profile, rays: _Rays) -> Array:
     if not solid.any():
         return rays.depth
     depth = rays.depth / np.median(rays.depth[solid] / hits.depth[solid])
-    constant, slope = leaning(depth[solid] - hits.depth[solid], rays.y[solid])
+    constant, slope = leaning(depth[solid] - hits.depth[solid], rays.y[solid], QUANTILE)
     straight: Array = depth - constant - slope * rays.y
     return straight
 
