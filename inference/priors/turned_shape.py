@@ -32,8 +32,12 @@ LARGEST_RIM = 0.1
 SMOOTHING = 1.5
 """Standard deviation of the profile's blur, circles: the outline's pixels would show as grooves."""
 
-LEAST_OPENING = 10
-"""Pixels of the depth map through which an inside has to be seen."""
+STRIDE = 2
+"""Pixels of the depth map between the rays that are looked at, in each direction."""
+
+LEAST_OPENING, LEAST_SOLID = 4, 16
+"""Rays through which an inside has to be seen, and those that have to meet the outside for the depths to be judged
+there."""
 
 THINNEST_TOP = 0.15
 """Share of the largest radius below which what carving leaves at the upper end is dropped: a pail's handle, a crack."""
@@ -65,23 +69,28 @@ class TurnedShape:
 
 @dataclass(frozen=True)
 class _Rays:
-    """The depth map's rays inside the cut-out: window coordinates and predicted depths, (m,) each; and which pixels."""
+    """Every ``STRIDE``-th of the depth map's rays inside the cut-out: window coordinates and predicted depths, (m,)
+    each."""
 
-    chosen: NDArray[np.bool_]
     x: Array
     y: Array
     depth: Array
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> "_Rays":
+        chosen = np.zeros_like(evidence.first.covered)
+        chosen[::STRIDE, ::STRIDE] = evidence.first.covered[::STRIDE, ::STRIDE]
+        x, y = pixel_grid(len(chosen))
+        return cls(x[chosen], y[chosen], evidence.first.depth[chosen])
 
 
 def shape_of(evidence: Evidence, body: TurnedBody) -> TurnedShape:
     """What the thing is like whose outline allows this body."""
     body = body.facing()
-    chosen = evidence.first.covered
-    x, y = pixel_grid(len(chosen))
-    rays = _Rays(chosen, x[chosen], y[chosen], evidence.first.depth[chosen])
+    rays = _Rays.of(evidence)
     shown = cut_at_rim(smoothed(body.shown, SMOOTHING), body.lean)
     flat = closed(shown, body.whole, body.lean, flat_end=1)
-    open_or_flat = _flat_ended(body.axis, flat, rays, ends_in_cone(shown, body.lean))
+    open_or_flat = _flat_ended(evidence, body.axis, flat, rays, ends_in_cone(shown, body.lean))
     capped = closed(shown, body.whole, body.lean)
     if len(capped.heights) == len(flat.heights):
         return open_or_flat
@@ -112,13 +121,12 @@ def _lid(hits: Hits, profile: Profile) -> NDArray[np.bool_]:
     return result
 
 
-def _flat_ended(axis: Axis, profile: Profile, rays: _Rays, is_cone: bool) -> TurnedShape:
-    """A shape whose end towards the camera is flat or open; ``is_cone`` says that circles beyond its rim belong to no
-    rim."""
-    depth = _straightened(axis, profile, rays)
-    depth_map = np.full(rays.chosen.shape, np.nan)
-    depth_map[rays.chosen] = depth
-    stepped, share = carved(axis, profile, depth_map)
+def _flat_ended(evidence: Evidence, axis: Axis, profile: Profile, rays: _Rays, is_cone: bool) -> TurnedShape:
+    """A shape whose end towards the camera is flat or open; ``is_cone`` says that circles beyond its rim are no
+    rim's."""
+    scale, constant, slope = _straightening(axis, profile, rays)
+    straight = evidence.first.depth / scale - constant - slope * pixel_grid(len(evidence.first.depth))[1]
+    stepped, share = carved(axis, profile, np.where(evidence.first.covered, straight, np.nan))
     if share > LEAST_CARVED:
         stepped = _without_thin_top(stepped)
         lost = profile.heights > stepped.heights[-1]
@@ -131,7 +139,8 @@ def _flat_ended(axis: Axis, profile: Profile, rays: _Rays, is_cone: bool) -> Tur
     seen = _lid(hits, profile)
     if seen.sum() < LEAST_OPENING:
         return _scaled(axis, profile.section, rays)
-    opening = Opening(rays.x[seen], rays.y[seen], depth[seen])
+    depth = rays.depth[seen] / scale - constant - slope * rays.y[seen]
+    opening = Opening(rays.x[seen], rays.y[seen], depth)
     section = dish(axis, profile, opening)
     if section is not None:
         return _scaled(axis, section, rays, is_hollow=True, is_dish=True)
@@ -141,18 +150,17 @@ def _flat_ended(axis: Axis, profile: Profile, rays: _Rays, is_cone: bool) -> Tur
     return _scaled(axis, profile.section, rays)
 
 
-def _straightened(axis: Axis, profile: Profile, rays: _Rays) -> Array:
-    """(m,) the predicted depths in the body's scale, without their leaning, both judged where the body is solid."""
+def _straightening(axis: Axis, profile: Profile, rays: _Rays) -> tuple[float, float, float]:
+    """What brings predicted depths to a body where it is solid: the scale to divide by, then what to take off
+    (``leaning``)."""
     hits = cast(axis, profile.section, rays.x, rays.y)
     solid = hits.is_hit & ~_lid(hits, profile)
-    if solid.sum() < 60:
+    if solid.sum() < LEAST_SOLID:
         solid = hits.is_hit
     if not solid.any():
-        return rays.depth
-    depth = rays.depth / np.median(rays.depth[solid] / hits.depth[solid])
-    constant, slope = leaning(depth[solid] - hits.depth[solid], rays.y[solid], QUANTILE)
-    straight: Array = depth - constant - slope * rays.y
-    return straight
+        return 1.0, 0.0, 0.0
+    scale = float(np.median(rays.depth[solid] / hits.depth[solid]))
+    return scale, *leaning(rays.depth[solid] / scale - hits.depth[solid], rays.y[solid], QUANTILE)
 
 
 def _without_thin_top(profile: Profile) -> Profile:
