@@ -9,6 +9,9 @@ hardly over creases.
 Spread colours mix: red and white become pink, yellow and blue become grey. Therefore it is not colours that spread but
 the shares of a small palette, as in Grady's random walker ("Random walks for image segmentation", 2006): each place
 takes almost wholly the colour whose share is largest there, and along the outline what the palette lacks.
+
+A photo is darker where a surface turns from the light, often along the outline. That is no colour, and is taken out
+before (``_light``): the back of a ball is as bright as its front.
 """
 
 from typing import Any
@@ -39,6 +42,18 @@ BELIEF = 8.0
 GUESS = 0.02
 """Weight, in the same units, of what is shown at the same height: far from the outline it decides, so that a blemish of
 the outline, such as a reflection, does not colour all of the back."""
+
+SUDDEN = 0.2
+"""Change of the logarithm of brightness between neighbours that is one of colour, not of light."""
+
+LIGHT_PRIOR = 0.01
+"""Weight, for each patch shown, of the assumption that light comes evenly from everywhere."""
+
+LIGHT_LIMIT = 0.6
+"""Most that light changes the logarithm of brightness: a factor of 1.8."""
+
+LUMA, DARKEST = np.array([0.299, 0.587, 0.114]), 8.0
+"""Weights of red, green and blue in brightness (Rec. 601), and what counts as dark as dark can be (0..255)."""
 
 LAYER, RIM = 1.5, 5.0
 """How far the mean at the same height reaches: standard deviation up and down in cells, and patches from the outline
@@ -98,7 +113,9 @@ def hidden_colors(
     if not weights.any():
         return np.full((len(points), 3), GREY, np.float32)
     graph = SurfaceGraph.of(points, normals, triangles)
-    shown, seen = graph.mean(colors, weights)
+    lit, seen = graph.mean(colors, weights)
+    light = _light(graph, lit, seen)
+    shown = lit / light[:, None]
     palette = _palette(shown, seen * graph.sizes)
     shares = _shares(shown, palette)
     # As large as colours, so that one tolerance fits both.
@@ -113,8 +130,28 @@ def hidden_colors(
     exponent = (1.0 + (SHARPNESS - 1.0) * away)[:, None]
     sharp = np.maximum(spread[:, :-3] / 255.0, LEAST_SHARE) ** exponent
     result = (sharp / sharp.sum(axis=1, keepdims=True)) @ palette + spread[:, -3:]
-    result += (shown - result) * seen[:, None]
+    # Beside the outline the light is as in the photo, so that no seam shows.
+    result *= (light ** (1.0 - away))[:, None]
+    result += (lit - result) * seen[:, None]
     return np.clip(graph.at(result, points, normals), 0.0, 255.0)
+
+
+def _light(graph: SurfaceGraph, colors: Floats, seen: Floats) -> Floats:
+    """(p,) how much brighter patches are for the direction they face than the shown ones are on average.
+
+    As in Land and McCann's Retinex (1971), gradual changes of brightness are taken for light and sudden ones for
+    colour: the logarithm of brightness is fitted by a linear function of the normal to what changes gradually.
+    """
+    start, end = graph.starts, graph.ends
+    brightness = np.log(np.maximum(colors @ LUMA, DARKEST))
+    change = brightness[end] - brightness[start]
+    weights = seen[start] * seen[end] * (np.abs(change) < SUDDEN)
+    turn = graph.normals[end] - graph.normals[start]
+    matrix = (turn * weights[:, None]).T @ turn + np.eye(3) * (LIGHT_PRIOR * max(float(seen.sum()), 1.0))
+    slope = np.linalg.solve(matrix, turn.T @ (weights * change))
+    share = seen * graph.sizes
+    usual = (graph.normals * share[:, None]).sum(axis=0) / share.sum()
+    return np.exp(np.clip((graph.normals - usual) @ slope, -LIGHT_LIMIT, LIGHT_LIMIT))
 
 
 def _usual(graph: SurfaceGraph, values: Floats, weights: Floats) -> Floats:
