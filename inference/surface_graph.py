@@ -46,7 +46,7 @@ class SurfaceGraph:
     @property
     def sizes(self) -> Floats:
         """(p,) the patches' areas."""
-        return np.bincount(self.patch, self.areas)
+        return np.bincount(self.patch, self.areas).astype(np.float64)
 
     @classmethod
     def of(cls, points: NDArray[np.float32], normals: NDArray[np.float32], triangles: NDArray[np.integer[Any]]) -> Self:
