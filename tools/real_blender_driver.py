@@ -172,6 +172,8 @@ def sidebar_geometry(kind: str) -> dict[str, int]:
         return {}
     region = region_of(area, "UI")
     geometry = {name: getattr(region, name) for name in ("x", "y", "width", "height")}
+    if region.width <= 1 or region.height <= 1:  # folded, or not laid out yet
+        return geometry | {"scroll": 0}
     return geometry | {"scroll": round(region.view2d.region_to_view(0, region.height)[1])}
 
 
