@@ -27,6 +27,9 @@ STAGE_SHARES = {
 """Rough share of the whole time each stage takes on a CPU at Standard quality, for a machine without experience; tasks
 with other stages have ``stage_shares`` of their own."""
 
+RECONSTRUCTION = "ReconstructTask"
+"""What all tasks that run a network on a photo are called: they take about equally long."""
+
 TIMES_FILE = "stage_times.json"
 
 _log = logging.getLogger(__name__)
@@ -51,9 +54,7 @@ class Progress:
         planned = {stage: share for stage, share in shares.items() if not running.get(StartStage.of(stage), False)}
         # A process that has just started reads networks from the disk: its first job is of another kind.
         self._kind = " ".join([kind_of(task), *(str(stage) for stage in planned if StartStage.of(stage))])
-        if self._experience is None:
-            self._experience = Experience(_times_file())
-        self._forecast = Forecast(planned, self._experience.seconds(self._kind), time.monotonic())
+        self._forecast = Forecast(planned, self._known().seconds(self._kind), time.monotonic())
 
     def observe(self, stage: str, fraction: float) -> None:
         """What the job says."""
@@ -70,6 +71,21 @@ class Progress:
         except OSError as error:
             _log.warning("How long the job took cannot be kept: %s", error)
 
+    def usual_seconds(self, kind: str) -> float | None:
+        """How long jobs of a kind take on this machine, once started; None where there was none yet.
+
+        Args:
+            kind: as ``kind_of`` or ``reconstruction_kind`` calls it.
+        """
+        seconds = self._known().seconds(kind)
+        return sum(seconds.values()) if seconds else None
+
+    def _known(self) -> Experience:
+        """The machine's experience, read when first needed."""
+        if self._experience is None:
+            self._experience = Experience(_times_file())
+        return self._experience
+
     @property
     def fraction(self) -> float:
         """How much of the job is done, 0..1."""
@@ -83,7 +99,7 @@ class Progress:
 
 def kind_of(task: Any) -> str:  # noqa: ANN401 - any task
     """What jobs have in common that take about equally long."""
-    parts: list[object] = [type(task).__name__]
+    parts: list[object] = [getattr(task, "kind", type(task).__name__)]
     settings = getattr(task, "settings", None)
     if isinstance(settings, Settings):
         parts += [settings.system, settings.surface.resolution, settings.bake.texture_size]
@@ -92,6 +108,11 @@ def kind_of(task: Any) -> str:  # noqa: ANN401 - any task
         if hasattr(options, name):
             parts.append(getattr(options, name))
     return " ".join(map(str, parts))
+
+
+def reconstruction_kind(system: str, resolution: int, texture_size: int) -> str:
+    """What ``kind_of`` calls reconstructing a photo with these settings."""
+    return f"{RECONSTRUCTION} {system} {resolution} {texture_size}"
 
 
 def progress_text(stage: str, fraction: float, seconds_left: float | None) -> Sentence:

@@ -19,6 +19,7 @@ from .inference.sentence import Sentence
 from .inference.surface import Surface
 from .inference.view_matching import Start
 from .jobs import Host, Job
+from .progress import RECONSTRUCTION
 from .scene.build import Built, build, rebuild
 from .scene.cutout_image import create_cutout_image
 from .scene.mesh import count_islands
@@ -63,6 +64,8 @@ class ReconstructTask:
     Attributes:
         summary: after ``finish``, what was made.
     """
+
+    kind: ClassVar[str] = RECONSTRUCTION
 
     def __init__(self, photo_path: Path, settings: Settings, size: float, place: Place = AT_CURSOR) -> None:
         self.photo_path = photo_path

@@ -3,10 +3,12 @@
 
 import bpy
 
+from ..engine import ENGINE
 from ..inference.sentence import Sentence
 from ..inference.store import gigabytes
 from ..inference.systems import SystemCard
 from ..models import MODELS, ModelState, models_folder
+from ..progress import reconstruction_kind
 from ..text import wrap
 from .models import draw_hint
 
@@ -49,13 +51,23 @@ def _draw_network(column: bpy.types.UILayout, context: bpy.types.Context, state:
     else:
         row.label(text=card.name, icon="IMPORT", translate=False)
         row.operator("image_to_3d.install_model", text="Install...").system = card.id
-    for text in network_lines(card):
+    settings = context.scene.image_to_3d
+    kind = reconstruction_kind(card.id, settings.resolution, int(settings.texture_size))
+    for text in network_lines(card, ENGINE.progress.usual_seconds(kind)):
         for line in wrap(text, context):
             column.label(text=line, icon="BLANK1", translate=False)
 
 
-def network_lines(card: SystemCard) -> list[Sentence]:
-    """What an artist compares networks by."""
+def network_lines(card: SystemCard, seconds: float | None) -> list[Sentence]:
+    """What an artist compares networks by.
+
+    Args:
+        card: of the network.
+        seconds: how long it takes on this machine with the present settings; None where that is not known.
+    """
+    time = Sentence("How long it takes here is known after its first run")
+    if seconds is not None:
+        time = Sentence("About {seconds:.0f} s here", seconds=max(1.0, seconds))
     use = "Commercial work is allowed" if card.is_free_for_work else "Not for commercial work"
     needs = Sentence("{memory} memory", memory=gigabytes(card.memory_bytes))
     if card.checkpoint is not None:
@@ -66,6 +78,7 @@ def network_lines(card: SystemCard) -> list[Sentence]:
         )
     return [
         Sentence("Good for {purpose}", purpose=Sentence(card.good_for)),
+        time,
         Sentence("{use} ({licence}); {needs}", use=Sentence(use), licence=card.licence, needs=needs),
     ]
 

@@ -3,6 +3,7 @@
 
 import json
 from dataclasses import asdict, replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import bpy
@@ -13,12 +14,15 @@ from image_to_3d.engine import ENGINE
 from image_to_3d.inference.errors import PhotoError
 from image_to_3d.inference.pipeline import Settings
 from image_to_3d.inference.sentence import Sentence
+from image_to_3d.operators.arguments import scene_settings
 from image_to_3d.panels import adjust, networks, photos, result, retopology
 from image_to_3d.panels import sidebar as panels
+from image_to_3d.progress import kind_of, reconstruction_kind
 from image_to_3d.scene.build import build
 from image_to_3d.scene.family import NextStep
 from image_to_3d.scene.mesh_check import MeshCheck
 from image_to_3d.scene.retopology import CHECK_KEY, HIGH_KEY
+from image_to_3d.tasks import ReconstructTask
 from image_to_3d.text import DEFAULT_LINE
 
 
@@ -123,8 +127,11 @@ def test_the_mask_is_asked_for_when_it_is_used():
 
 def test_a_running_job_shows_its_stage_and_a_way_out():
     ENGINE.job = SimpleNamespace(stage="Encoding the photo", fraction=0.5)
+    ENGINE.progress.begin(None, {})
+    ENGINE.progress.observe("Encoding the photo", 0.5)
     drawn = draw(panels.IMAGE_TO_3D_PT_main)
-    assert "progress 0.32 Encoding the photo  32%" in drawn
+    shown = next(text for text in drawn if text.startswith("progress"))
+    assert shown.startswith("progress 0.43 Encoding the photo  43 %")
     assert drawn[-1] == "image_to_3d.cancel"
     assert "image_to_3d.reconstruct_photo" not in drawn
 
@@ -244,7 +251,17 @@ def test_the_list_of_networks_compares_them():
     assert "Commercial work is allowed (MIT); 1.7 GB download, 2.5 GB memory" in drawn
     assert "Not for commercial work (CC-BY-NC-4.0)" in drawn
     assert "InstantMesh" not in drawn, "it takes six photos"
+    assert "How long it takes here is known after its first run" in drawn
     assert "IMAGE_TO_3D_PT_networks" in draw(panels.IMAGE_TO_3D_PT_main)
+
+
+def test_the_list_of_networks_tells_how_long_each_takes_here(sidebar):
+    settings = bpy.context.scene.image_to_3d
+    task = ReconstructTask(Path("cup.jpg"), scene_settings(settings), 1.0)
+    kind = reconstruction_kind(settings.system, settings.resolution, int(settings.texture_size))
+    assert kind_of(task) == kind, "what was learned is found again"
+    ENGINE.progress._known().learn(kind, {"Encoding the photo": 9.0, "Unwrapping": 3.4})
+    assert "About 12 s here" in draw(networks.IMAGE_TO_3D_PT_networks)
 
 
 def test_a_failure_shows_what_happened_and_what_to_do():
