@@ -11,6 +11,8 @@ from bpy_extras.view3d_utils import location_3d_to_region_2d
 from gpu_extras.batch import batch_for_shader
 from mathutils import Vector
 
+Colour = tuple[float, float, float, float]
+
 COLOUR = (1.0, 0.62, 0.1, 1.0)
 FILL = (1.0, 0.62, 0.1, 0.28)
 SHADOW = (0.0, 0.0, 0.0, 0.8)
@@ -77,13 +79,11 @@ class Sketch:
         gpu.state.blend_set("ALPHA")
         edges = list(zip(self.plane, [*self.plane[1:], *self.plane[:1]], strict=True))
         for width, colour in ((LINE_WIDTH + 2, SHADOW), (LINE_WIDTH, COLOUR)):
-            gpu.state.line_width_set(width * scale)
             for start, end in [*self.lines, *edges]:
-                _draw("LINES", [start, end], colour)
+                _draw_line(start, end, width * scale, colour)
         for size, colour in ((POINT_SIZE + 3, SHADOW), (POINT_SIZE, COLOUR)):
-            gpu.state.point_size_set(size * scale)
-            _draw("POINTS", self.points, colour)
-        gpu.state.line_width_set(1.0)
+            for point in self.points:
+                _draw_square(point, size * scale, colour)
         gpu.state.blend_set("NONE")
         if self.label is not None:
             _draw_label(*self.label, scale)
@@ -100,13 +100,29 @@ def redraw_viewports() -> None:
                 area.tag_redraw()
 
 
-def _draw(kind: str, places: Sequence[Vector], colour: tuple[float, float, float, float]) -> None:
-    """Points or one line, on the screen; left out where a place is behind the viewer."""
-    flat = [_on_screen(place) for place in places]
-    if not flat or None in flat:
+def _draw_line(start: Vector, end: Vector, width: float, colour: Colour) -> None:
+    """A line between two places in the world; none where one of them is behind the viewer."""
+    flat = [_on_screen(start), _on_screen(end)]
+    if None in flat:
         return
+    shader = gpu.shader.from_builtin("POLYLINE_UNIFORM_COLOR")
+    batch = batch_for_shader(shader, "LINES", {"pos": [(*place, 0.0) for place in flat]})
+    shader.bind()
+    shader.uniform_float("viewportSize", gpu.state.viewport_get()[2:])
+    shader.uniform_float("lineWidth", width)
+    shader.uniform_float("color", colour)
+    batch.draw(shader)
+
+
+def _draw_square(place: Vector, size: float, colour: Colour) -> None:
+    """A point of the world as a square on the screen."""
+    flat = _on_screen(place)
+    if flat is None:
+        return
+    half = size / 2
+    corners = [(flat.x + x * half, flat.y + y * half, 0.0) for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
     shader = gpu.shader.from_builtin("UNIFORM_COLOR")
-    batch = batch_for_shader(shader, kind, {"pos": [(*place, 0.0) for place in flat]})
+    batch = batch_for_shader(shader, "TRI_FAN", {"pos": corners})
     shader.bind()
     shader.uniform_float("color", colour)
     batch.draw(shader)

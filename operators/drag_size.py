@@ -61,6 +61,8 @@ class IMAGE_TO_3D_OT_drag_size(Handle, bpy.types.Operator):
             self.end(context)
             return {"CANCELLED"}
         if self.confirms(event):
+            if self._typed and typed_length(self._typed) is None:
+                return {"RUNNING_MODAL"}  # what is typed is no length yet
             self.end(context)
             bpy.ops.image_to_3d.set_size("EXEC_DEFAULT", True, side=self._side, length=self.length(target))
             return {"FINISHED"}
@@ -125,7 +127,7 @@ def dimension_line(lower: Vector, upper: Vector, axis: int) -> tuple[Vector, Vec
         axis: along which it measures.
     """
     gap = APART * max(upper - lower)
-    across = 0 if axis == 2 else 2
+    across = 1 if axis == 0 else 0
     start = Vector((upper.x, lower.y, lower.z)) if axis == 2 else Vector(lower)
     start[across] += gap if axis == 2 else -gap
     end = start.copy()

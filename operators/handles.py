@@ -8,7 +8,7 @@ from bpy_extras import view3d_utils
 from mathutils import Vector
 
 from ..status_text import clear_status, show_status
-from ..translations import iface_
+from ..translations import iface_, tip_
 from ..viewport_sketch import SKETCH, redraw_viewports
 
 
@@ -51,8 +51,11 @@ class PointPicker(Handle):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Only in a 3D viewport, with a mesh in Object Mode."""
-        return super().poll(context) and context.area is not None and context.area.type == "VIEW_3D"
+        """Grey without a mesh in Object Mode, in a 3D viewport, and says so."""
+        if context.object is None or context.object.type != "MESH" or context.mode != "OBJECT":
+            cls.poll_message_set(tip_("Select a mesh object in Object Mode"))
+            return False
+        return context.area is not None and context.area.type == "VIEW_3D"
 
     def use(self, points: list[Vector]) -> set[str]:
         """Called with all points, in world coordinates."""

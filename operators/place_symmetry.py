@@ -22,7 +22,7 @@ FINER = 0.1
 """What the Shift key makes of a movement."""
 
 
-class IMAGE_TO_3D_OT_place_symmetry(Handle, TaskOperator, bpy.types.Operator):
+class IMAGE_TO_3D_OT_place_symmetry(Handle, bpy.types.Operator):
     """Move the mirror plane in the viewport and see how well both halves match; then symmetrise across it"""
 
     bl_idname = "image_to_3d.place_symmetry"
@@ -35,7 +35,8 @@ class IMAGE_TO_3D_OT_place_symmetry(Handle, TaskOperator, bpy.types.Operator):
         if not has_code(context.object) or context.mode != "OBJECT":
             cls.poll_message_set(tip_("Select an object that was reconstructed from a photo, in Object Mode"))
             return False
-        return super().poll(context) and context.area is not None and context.area.type == "VIEW_3D"
+        is_idle = TaskOperator.poll.__func__(cls, context)
+        return is_idle and context.area is not None and context.area.type == "VIEW_3D"
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """Begin at the plane that fits best."""

@@ -127,7 +127,7 @@ class IMAGE_TO_3D_OT_set_ground(_MeshOperator, bpy.types.Operator):
         )
 
 
-class IMAGE_TO_3D_OT_pick_distance(PointPicker, _MeshOperator, bpy.types.Operator):
+class IMAGE_TO_3D_OT_pick_distance(PointPicker, bpy.types.Operator):
     """Click two points of the object, then type how far apart they really are"""
 
     bl_idname = "image_to_3d.pick_distance"
@@ -145,7 +145,7 @@ class IMAGE_TO_3D_OT_pick_distance(PointPicker, _MeshOperator, bpy.types.Operato
         return begin_or_report(self, "set_distance", first=first, second=second)
 
 
-class IMAGE_TO_3D_OT_pick_ground(PointPicker, _MeshOperator, bpy.types.Operator):
+class IMAGE_TO_3D_OT_pick_ground(PointPicker, bpy.types.Operator):
     """Click three points of the base: the object is turned so that they lie on the ground"""
 
     bl_idname = "image_to_3d.pick_ground"

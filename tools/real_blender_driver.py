@@ -328,7 +328,9 @@ def set_up_scene(request: dict[str, Any]) -> None:
         image = bpy.data.images.load(str(FOLDER / request["photo"]))
         bpy.context.scene.image_to_3d.photo = image
     for name, value in request.get("settings", {}).items():
-        setattr(bpy.context.scene.image_to_3d, name, value)
+        owner, _, last = name.rpartition(".")
+        settings = bpy.context.scene.image_to_3d
+        setattr(settings.path_resolve(owner) if owner else settings, last, value)
     if "photo" in request or "settings" in request:
         with bpy.context.temp_override(window=windows()[0]):
             bpy.ops.ed.undo_push(message="Set up by the test")

@@ -126,7 +126,7 @@ def test_automatic_retopology_makes_about_as_many_faces_as_asked(blender, sideba
 
 
 def test_the_bake_fills_every_map(blender, sidebar, photo, keep):
-    blender.ask({"settings": {"texture_size": "1024"}, "show_texture": True})
+    blender.ask({"settings": {"retopology.texture_size": "1024"}, "show_texture": True})
     before = blender.state()["meshes"]
     sidebar.unfold("IMAGE_TO_3D_PT_bake")
     state = run(blender, sidebar, "image_to_3d.bake", 600)
