@@ -5,8 +5,10 @@ Only operators that were started in a window do this. Scripts never get here, an
 """
 
 import time
+from collections.abc import Sequence
 
 import bpy
+import numpy as np
 
 from .preferences import user_settings
 from .scene.places import visible_obstacles
@@ -24,8 +26,8 @@ def area_identifier(context: bpy.types.Context) -> int:
     return context.area.as_pointer() if context.area is not None and context.area.type == "VIEW_3D" else 0
 
 
-def reveal(context: bpy.types.Context, name: str, area: int) -> None:
-    """Turn a 3D viewport to an object and show its texture.
+def reveal(context: bpy.types.Context, name: str, area: int, beside: Sequence[str] = ()) -> None:
+    """Turn a 3D viewport to an object, and to those that stand with it in a row, and show their texture.
 
     Nothing is touched where the preference says so, where the artist has something else in hand by now (another mode,
     another scene), or where there is no 3D viewport.
@@ -34,6 +36,7 @@ def reveal(context: bpy.types.Context, name: str, area: int) -> None:
         context: of an operator that runs in a window.
         name: of the object.
         area: ``area_identifier`` of the viewport to use; the largest one if that is gone.
+        beside: names of other mesh objects that the view takes in; those that are gone are left out.
     """
     target = bpy.data.objects.get(name)
     is_in_hand = context.mode == "OBJECT" and context.view_layer.objects.active == target
@@ -53,7 +56,8 @@ def reveal(context: bpy.types.Context, name: str, area: int) -> None:
         (region.width, region.height), free, space.lens, is_perspective=view.view_perspective == "PERSP"
     )
     rotation = turned_rotation(target, list(visible_obstacles(context, without=target)))
-    end = frame_points(world_points(target), rotation, field)
+    others = [item for item in map(bpy.data.objects.get, beside) if item is not None and item != target]
+    end = frame_points(np.vstack([world_points(item) for item in (target, *others)]), rotation, field)
     space.clip_start = min(space.clip_start, end.distance * CLIP_SHARE)
     space.clip_end = max(space.clip_end, end.distance / CLIP_SHARE)
     MOVE.start(viewport.as_pointer(), _current(view), end, context.preferences.view.smooth_view / 1000.0)

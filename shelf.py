@@ -92,6 +92,7 @@ class Queue:
         self.working: Order | None = None
         self.failures: dict[str, ReconstructionError] = {}
         self.ended = 0
+        self._done: list[str] = []
         self._spares_others = False
 
     @property
@@ -134,12 +135,20 @@ class Queue:
         self.working, self._spares_others = order, False
         self._forget_failures({order.photo})
 
-    def succeed(self) -> None:
-        """The order at work is done; a draft waits for its refinement behind all that waits now."""
+    def succeed(self) -> tuple[str, ...]:
+        """The order at work is done; a draft waits for its refinement behind all that waits now.
+
+        Returns:
+            The photos that were done since the queue was last empty, once it is empty again; until then nothing.
+        """
         order, self.working = self.working, None
-        if order is not None and order.refined is not None:
-            self.waiting.append(replace(order, settings=order.refined, refined=None, is_refinement=True))
+        if order is not None:
+            self._done.append(order.photo)
+            if order.refined is not None:
+                self.waiting.append(replace(order, settings=order.refined, refined=None, is_refinement=True))
+        done = tuple(dict.fromkeys(self._done)) if self.is_empty else ()
         self._count(order)
+        return done
 
     def fail(self, error: ReconstructionError) -> None:
         """The order at work failed; the next one goes on."""
@@ -200,11 +209,14 @@ class Queue:
         """Another file was opened."""
         self.waiting.clear()
         self.failures.clear()
+        self._done.clear()
         self.working, self.ended, self._spares_others = None, 0, False
 
     def _count(self, ended: Order | None) -> None:
         """Count an order that has ended; an empty queue begins anew."""
         self.ended = 0 if self.is_empty else self.ended + (ended is not None)
+        if self.is_empty:
+            self._done.clear()
 
     def _forget_failures(self, photos: Iterable[str]) -> None:
         for photo in photos:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From a photo to a textured object: for the sidebar's button, for a file dropped on the viewport, and for scripts."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -41,6 +42,7 @@ from ..properties import (
     system_items,
 )
 from ..scene.places import Place
+from ..scene.shelf import shelved_results
 from ..shelf import QUEUE, Order, RefineTask, ShelfTask
 from ..shelf_properties import CUTOUT_ITEMS, CUTOUT_TEXTS, MASK_TEXTS, OWN_CUTOUTS
 from ..tasks import ReconstructTask
@@ -95,6 +97,7 @@ class ShelfOperator(_ReconstructOperator):
     """Base of operators that work on an order of the queue, and tell the queue how it ended."""
 
     _is_first = True
+    _row: tuple[str, ...] = ()
 
     def order(self, context: bpy.types.Context) -> Order:
         """The order; raises ``PhotoError`` where there is none."""
@@ -109,7 +112,8 @@ class ShelfOperator(_ReconstructOperator):
 
     def report_done(self, context: bpy.types.Context, task: ShelfTask | RefineTask) -> None:
         """One line, and warnings."""
-        QUEUE.succeed()
+        results = shelved_results(task.order.find_scene())
+        self._row = tuple(results[photo].name for photo in QUEUE.succeed() if photo in results)
         if isinstance(task, ShelfTask):
             super().report_done(context, task)
         else:
@@ -119,8 +123,14 @@ class ShelfOperator(_ReconstructOperator):
             self.report({"INFO"}, rpt_(refined))
 
     def new_result(self, task: ShelfTask | RefineTask) -> str:
-        """The object, but only the first one of a queue: the view shall not turn away from it nine times more."""
-        return task.summary.object if isinstance(task, ShelfTask) and self._is_first else ""
+        """The first object of a queue, so that the view turns at once, and the last one, with all that were made."""
+        if not self._is_first and not self._row:
+            return ""
+        return task.summary.object if isinstance(task, ShelfTask) else task.target
+
+    def row(self) -> Sequence[str]:
+        """What the queue has made."""
+        return self._row
 
     def _leave(self, ending: ReconstructionError | Cancelled) -> set[str]:
         """Tell the queue, too."""

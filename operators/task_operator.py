@@ -3,6 +3,7 @@
 
 import logging
 import traceback
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -109,6 +110,10 @@ class TaskOperator:
         """The name of a new object that the viewport shall show, or nothing."""
         return ""
 
+    def row(self) -> Sequence[str]:
+        """The names of objects that the viewport shall show with the new one."""
+        return ()
+
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Block until the task is done."""
         try:
@@ -164,7 +169,7 @@ class TaskOperator:
         self.report_done(context, self._task)
         name = self.new_result(self._task)
         if name:
-            reveal(context, name, self._area)
+            reveal(context, name, self._area, self.row())
         return {"FINISHED"}
 
     def _leave_after_bug(self, bug: Exception) -> set[str]:

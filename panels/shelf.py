@@ -30,7 +30,7 @@ LONE_HEIGHT = 5.0
 """Likewise of the only photo on the shelf."""
 
 OVERLAID = 0.01
-"""A row of this height takes no room, so that the next one lies over it."""
+"""What is so many rows high takes no room, so that the next thing lies over it."""
 
 
 def draw_shelf(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -53,9 +53,9 @@ def _draw_thumbnail(
 ) -> None:
     """A button, and the photo over it: a picture is a label, which leaves the mouse to the button below."""
     height = LONE_HEIGHT if is_alone else THUMBNAIL_HEIGHT
-    row = column.row()
-    row.ui_units_y = OVERLAID
-    button = row.row()
+    below = column.column(align=True)
+    below.ui_units_y = OVERLAID
+    button = below.column(align=True)
     button.scale_y = height
     is_chosen = shelved.image == context.scene.image_to_3d.photo and not is_alone
     button.operator("image_to_3d.choose_photo", text="", depress=is_chosen).photo = shelved.identifier

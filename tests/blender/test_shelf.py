@@ -182,6 +182,13 @@ class TestQueue:
         QUEUE.put([order_by_sidebar(scene, shelved["cup"].image)])
         assert [order.photo for order in QUEUE.waiting] == [queued[1], queued[2], queued[0]]
 
+    def test_the_end_of_the_queue_names_all_that_it_made(self, queued):
+        told = []
+        for ending in (QUEUE.succeed, lambda: QUEUE.fail(PhotoError("Too dark.", "Light it.")), QUEUE.succeed):
+            QUEUE.take()
+            told.append(ending())
+        assert told == [(), None, (queued[0], queued[2])]
+
     def test_photos_taken_off_the_shelf_are_passed_over(self, scene, queued):
         bpy.ops.image_to_3d.remove_from_shelf(photo=queued[0])
         shelf_of = scene.image_to_3d.shelf
