@@ -28,6 +28,7 @@ SIDEBAR_BOX = (1020, 80, 1315, 560)
 SCREENSHOTS = {
     "sidebar.jpg": ("3-reconstructed.png", None),
     "progress.jpg": ("2-running.png", SIDEBAR_BOX),
+    "shelf.jpg": ("shelf-row.png", None),
 } | {
     f"walk_{name}.jpg": (f"walk-{name}.png", None)
     for name in ("photo", "cutout", "reconstructed", "adjust", "prepared", "retopology", "baked", "check", "export")
