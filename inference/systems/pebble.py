@@ -27,6 +27,7 @@ from ..monitor import Monitor
 from ..runtime import Runtime
 from ..sentence import Sentence
 from . import GRAPHS, SystemCard
+from .silhouette import SILHOUETTE, gaussian, silhouette_distance
 
 Array = NDArray[np.float32]
 Outputs = dict[str, NDArray[Any]]
@@ -39,9 +40,6 @@ MAPS, BINS = 96, 64
 
 DEPTH_RANGE = 1.3
 """The logits span w from -1.3 to 1.3 (``training/network.py``)."""
-
-SILHOUETTE = 384
-"""Pixels along each side of the stored silhouette; twice the finest surface sampling of the default resolution."""
 
 GREY = 127.0
 """What replaces the background, 0..255, as in training (``composite`` in ``training/data/views.py``)."""
@@ -93,9 +91,6 @@ HIDDEN_CERTAINTY = 0.0
 CALM_REACH, CALM_STEP = 1.5, 0.06
 """Standard deviations of the depth maps' bilateral filter: rays, and half-sizes of depth. Without it, print on a flat
 box shows as bumps."""
-
-EDGE_BLUR = 1.0
-"""Standard deviation of the silhouette's smoothing, in its pixels: ragged cut-outs leave grooves all the way back."""
 
 ROUNDING = 0.08
 """Width of the rim along the outline in which the hidden surface comes forward, half-sizes."""
@@ -255,7 +250,11 @@ def read_prediction(outputs: Outputs, alpha: NDArray[np.uint8]) -> tuple[dict[st
     Raises:
         CutoutError: nothing is inside the silhouette.
     """
+    silhouette = silhouette_distance(alpha)
     inside = np.asarray(Image.fromarray(alpha).resize((MAPS, MAPS), Image.Resampling.BOX)) > 127
+    if not inside.any():
+        # Something thinner than half a ray, all along: what the outline says of it has to do.
+        inside = _blocks(silhouette).max((1, 3)) > 0
     if not inside.any():
         raise CutoutError("The cut-out is empty.", "Mark the object in the photo.")
     first, last = outputs["depths"][0].astype(np.float32)
@@ -271,21 +270,25 @@ def read_prediction(outputs: Outputs, alpha: NDArray[np.uint8]) -> tuple[dict[st
         "depths": np.stack([first, last]).astype(np.float16),
         "solid": np.clip(outputs["solid"][0], -8, 8).astype(np.float16),
         "albedo": np.round(np.clip(albedo, 0, 1) * 255).astype(np.uint8),
-        "silhouette": silhouette_distance(alpha).astype(np.float16),
+        "silhouette": silhouette.astype(np.float16),
     }
     return arrays, elevation, float(np.exp(np.clip(log_fov, MIN_LOG_FOV, MAX_LOG_FOV)))
 
 
 def surface_points(depths: Array, silhouette: Array, camera: Camera) -> Array:
     """Points of both surfaces inside the silhouette in the object frame, (n, 3)."""
-    step = SILHOUETTE // MAPS
-    blocks = silhouette.reshape(MAPS, step, MAPS, step).max((1, 3))
-    rows, columns = np.nonzero(blocks > 0)
+    rows, columns = np.nonzero(_blocks(silhouette).max((1, 3)) > 0)
     window = np.stack([(columns + 0.5) / MAPS * 2 - 1, 1 - (rows + 0.5) / MAPS * 2], -1)
     distance = float(np.linalg.norm(camera.position))
     half = distance / camera.focal
     both = [camera.unproject(window, distance + half * depth[rows, columns].astype(np.float64)) for depth in depths]
     return np.concatenate(both).astype(np.float32)
+
+
+def _blocks(silhouette: Array) -> Array:
+    """(MAPS, n, MAPS, n) a silhouette's pixels by the ray that they belong to, along the first and the third axis."""
+    step = SILHOUETTE // MAPS
+    return silhouette.reshape(MAPS, step, MAPS, step)
 
 
 def fit_camera(arrays: dict[str, NDArray[Any]], focal: float, elevation: float) -> Camera:
@@ -294,20 +297,6 @@ def fit_camera(arrays: dict[str, NDArray[Any]], focal: float, elevation: float) 
     points = surface_points(np.asarray(arrays["depths"], np.float32), np.asarray(arrays["silhouette"]), unit)
     reach = float(np.abs(points).max()) + 2 / MAPS
     return Camera.looking_at_origin(elevation, focal, focal * FIT / reach)
-
-
-def silhouette_distance(alpha: NDArray[np.uint8]) -> Array:
-    """Distance to the edge of the cut-out in half-sizes, positive inside, (384, 384); exact up to ``REACH`` pixels."""
-    resized = Image.fromarray(alpha).resize((SILHOUETTE, SILHOUETTE), Image.Resampling.BILINEAR)
-    sharp = np.asarray(resized, np.float32) / 255
-    soft = gaussian(sharp, EDGE_BLUR)
-    soft = np.where(sharp - soft > 0.55, sharp, soft)  # what is one pixel thin is kept as it is
-    inside = soft >= 0.5
-    distance = np.where(inside, squared_distance(~inside), -squared_distance(inside))
-    signed = np.sign(distance) * (np.sqrt(np.abs(distance)) - 0.5)
-    # On the two pixels at an edge the coverage itself is the better measure.
-    coverage = np.clip((soft - 0.5) * (EDGE_BLUR * np.sqrt(2 * np.pi)), -0.5, 0.5)
-    return (np.where(np.abs(signed) < 1, coverage, signed) * (2 / SILHOUETTE)).astype(np.float32)
 
 
 def facing(depth: Array) -> Array:
@@ -335,31 +324,6 @@ def roundness(silhouette: Array) -> Array:
     """
     inward = np.clip(silhouette / ROUNDING, 0, 1)
     return np.sqrt(inward * (2 - inward))
-
-
-REACH = 16
-"""Pixels up to which ``squared_distance`` is exact: the field needs no more than a band along the edge."""
-
-
-def squared_distance(target: NDArray[np.bool_]) -> Array:
-    """Squared distance of each pixel to the nearest true pixel, cut off at ``REACH`` pixels; (h, w) -> (h, w)."""
-    far = np.float32(REACH * REACH)
-    along = np.where(target, np.float32(0), far)
-    for _ in range(2):  # down the columns, then, transposed, along the rows
-        padded = np.pad(along, ((REACH, REACH), (0, 0)), constant_values=far)
-        best = along.copy()
-        for shift in range(-REACH, REACH + 1):
-            moved = padded[REACH + shift : REACH + shift + len(along)] + np.float32(shift * shift)
-            np.minimum(best, moved, out=best)
-        along = np.ascontiguousarray(best.T)
-    return np.minimum(along, far)
-
-
-def gaussian(images: Array, sigma: float) -> Array:
-    """Gaussian blur of the last two axes (equally long), with zeros beyond the border."""
-    place = np.arange(images.shape[-1], dtype=np.float32)
-    kernel = np.exp(-0.5 * ((place[:, None] - place) / sigma) ** 2) / np.float32(sigma * np.sqrt(2 * np.pi))
-    return np.matmul(np.matmul(kernel, images), kernel)
 
 
 def calm(depth: Array, inside: NDArray[np.bool_]) -> Array:

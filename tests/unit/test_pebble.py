@@ -12,6 +12,7 @@ from image_to_3d.inference.framing import FramedPhoto
 from image_to_3d.inference.monitor import Monitor
 from image_to_3d.inference.runtime import Runtime, RuntimeSettings
 from image_to_3d.inference.systems import get_system, pebble
+from image_to_3d.inference.systems import silhouette as silhouette_map
 
 SIZE, FOCAL = 400, 4.0
 RADIUS = 0.8
@@ -214,7 +215,7 @@ def test_squared_distance_is_exact_within_reach():
     rows, columns = np.nonzero(target)
     y, x = np.mgrid[:40, :40]
     exact = ((y[..., None] - rows) ** 2 + (x[..., None] - columns) ** 2).min(-1)
-    np.testing.assert_array_equal(pebble.squared_distance(target), np.minimum(exact, pebble.REACH**2))
+    np.testing.assert_array_equal(silhouette_map.squared_distance(target), np.minimum(exact, silhouette_map.REACH**2))
 
 
 def test_extend_keeps_the_inside_and_continues_it():
