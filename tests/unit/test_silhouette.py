@@ -90,8 +90,10 @@ def test_what_is_not_thin_keeps_its_outline(inside):
 
 def test_haze_that_a_poor_cut_leaves_is_no_part(monkeypatch):
     shape = coverage(lambda x, y: np.hypot(x, y - 60) < 90, 384).astype(np.float32) / 255
-    haze = np.random.default_rng(0).uniform(0, 0.7, (20, 35)).astype(np.float32)
-    shape[60:140, 120:260] = np.maximum(shape[60:140, 120:260], np.kron(haze, np.ones((4, 4), np.float32)))
+    rows, columns = np.mgrid[:80, :140]
+    haze = (0.3 + 0.0008 * (rows + columns)).astype(np.float32)
+    haze[10:70:15] = haze[11:71:15] = 0.6
+    shape[20:100, 120:260] = haze
     distance = np.zeros_like(shape)
     assert with_thin_parts(distance, shape) is distance
     monkeypatch.setattr(silhouette, "MOST_HAZE", 1.0)
