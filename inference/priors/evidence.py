@@ -20,7 +20,8 @@ from ..errors import SurfaceError
 from ..fields import Field
 from ..monitor import Monitor, QuietMonitor
 from ..surface import SurfaceSettings, extract_surface
-from ..systems.pebble import MAPS, silhouette_distance
+from ..systems.pebble import MAPS
+from ..systems.silhouette import silhouette_distance
 from .view_frame import Array, Look, ViewFrame, pixel_grid
 
 DEPTHS = "depths"

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from ..masks import label_parts
-from ..systems.pebble import squared_distance
+from ..systems.silhouette import squared_distance
 from .axis_plane import AxisPlane, find_axis_planes
 from .ends import ends_in_cone
 from .evidence import Evidence

@@ -19,7 +19,8 @@ from image_to_3d.inference.priors.least_squares import least_squares
 from image_to_3d.inference.priors.prior_field import PriorField, field_of
 from image_to_3d.inference.priors.view_frame import Look, ViewFrame, pixel_grid
 from image_to_3d.inference.systems import pebble
-from image_to_3d.inference.systems.pebble import MAPS, PebbleField, silhouette_distance
+from image_to_3d.inference.systems.pebble import MAPS, PebbleField
+from image_to_3d.inference.systems.silhouette import silhouette_distance
 
 FOCAL = 3.0
 PHOTO = 192

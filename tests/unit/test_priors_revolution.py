@@ -9,7 +9,7 @@ from image_to_3d.inference.priors.evidence import Evidence
 from image_to_3d.inference.priors.lathe import Axis, cast
 from image_to_3d.inference.priors.revolution import Revolution, fit_revolution
 from image_to_3d.inference.priors.view_frame import Look, pixel_grid
-from image_to_3d.inference.systems.pebble import silhouette_distance
+from image_to_3d.inference.systems.silhouette import silhouette_distance
 
 FOCAL = 4.0
 UPRIGHT = np.array([0.0, 1.0, 0.0])
