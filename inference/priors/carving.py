@@ -100,5 +100,5 @@ def _blurred(values: Array) -> Array:
     for axis in (0, 1):
         padded = np.pad(clipped, [(1, 1) if a == axis else (0, 0) for a in (0, 1)], mode="edge")
         parts = [np.take(padded, np.arange(i, i + clipped.shape[axis]), axis) for i in range(3)]
-        clipped = sum(k * p for k, p in zip(kernel, parts, strict=True))
+        clipped = kernel[0] * parts[0] + kernel[1] * parts[1] + kernel[2] * parts[2]
     return clipped

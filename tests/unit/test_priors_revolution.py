@@ -3,12 +3,19 @@
 
 import numpy as np
 import pytest
-from image_to_3d.inference.camera import Camera
+from image_to_3d.inference.camera import Camera, Window
+from image_to_3d.inference.code import Code
+from image_to_3d.inference.monitor import Monitor
 from image_to_3d.inference.priors.axis_plane import find_axis_planes
+from image_to_3d.inference.priors.choose import ShapeChoice, choose_shape
 from image_to_3d.inference.priors.evidence import Evidence
 from image_to_3d.inference.priors.lathe import Axis, cast
+from image_to_3d.inference.priors.prior_field import field_of
 from image_to_3d.inference.priors.revolution import Revolution, fit_revolution
 from image_to_3d.inference.priors.view_frame import Look, pixel_grid
+from image_to_3d.inference.surface import SurfaceSettings, extract_surface
+from image_to_3d.inference.systems import pebble
+from image_to_3d.inference.systems.pebble import MAPS
 from image_to_3d.inference.systems.silhouette import silhouette_distance
 
 FOCAL = 4.0
@@ -174,3 +181,40 @@ def test_hidden_points_correspond_to_seen_ones_on_the_same_circle():
     assert ((found - axis.origin) @ axis.across > 0).all()
     inside = axis.circles(np.array(0.0), np.array(0.3))
     assert ((fitted.seen_counterparts(inside, FOCAL) - axis.origin) @ axis.across < 0).all()
+
+
+def code_of(evidence: Evidence) -> Code:
+    """A code of Pebble whose depths are true in front, and say nothing of the back."""
+    first = np.where(evidence.first.covered, evidence.first.depth - FOCAL, 0)
+    arrays = {
+        "depths": np.stack([first, first + 0.3]).astype(np.float16),
+        "solid": np.full((64, MAPS, MAPS), 4, np.float16),
+        "albedo": np.full((6, MAPS, MAPS), 128, np.uint8),
+        "silhouette": evidence.silhouette.astype(np.float16),
+    }
+    photo = np.full((384, 384, 4), 128, np.uint8)
+    photo[..., 3] = np.where(evidence.silhouette > 0, 255, 0)
+    return Code(
+        "pebble", pebble.Pebble.card.version, arrays, evidence.camera, Window(192, 192, 192, 384, 384), photo, {}
+    )
+
+
+def test_a_turned_thing_is_chosen_and_comes_back_from_the_codes_bytes():
+    code = code_of(evidence_of_section(CUP, np.radians(30)))
+    chosen = choose_shape(code, ShapeChoice.AUTOMATIC, lambda: pytest.fail("not needed"), Monitor()).code
+    assert chosen.prior.kind == "revolution"
+    again = Code.from_bytes(chosen.to_bytes())
+    points = np.random.default_rng(0).uniform(-1, 1, (500, 3)).astype(np.float32)
+    fields = [field_of(pebble.SYSTEM, each, None) for each in (chosen, again)]
+    np.testing.assert_array_equal(fields[0].values(points), fields[1].values(points))
+    up = again.camera.rotation @ again.prior.numbers["up"]
+    np.testing.assert_allclose(up, [0, 0, 1], atol=1e-5, err_msg="it stands upright in the object frame")
+
+
+def test_a_turned_things_surface_is_watertight():
+    pytest.importorskip("openvdb", reason="Blender's OpenVDB module is not installed")
+    code = code_of(evidence_of_section(CUP, np.radians(30)))
+    chosen = choose_shape(code, ShapeChoice.ROUND, lambda: pytest.fail("not needed"), Monitor()).code
+    surface = extract_surface(field_of(pebble.SYSTEM, chosen, None), SurfaceSettings(), Monitor())
+    assert surface.report.watertight
+    assert surface.report.components == 1
