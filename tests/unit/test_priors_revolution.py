@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Turned things, made up and rendered to evidence: what their axis, profile and inside are found to be."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from image_to_3d.inference.camera import Camera, Window
@@ -34,9 +36,10 @@ def evidence_of_depth(depth: np.ndarray, elevation: float) -> Evidence:
     """Evidence from true depths at 384 pixels: what a perfect network would have seen."""
     silhouette = silhouette_distance((np.isfinite(depth) * 255).astype(np.uint8))
     first = depth.reshape(96, 4, 96, 4).min((1, 3))
-    return Evidence(
-        Camera.looking_at_origin(elevation, FOCAL, FOCAL), silhouette, Look.from_depth(first, FOCAL), first + 0.3
-    )
+    # The hidden side mirrors the seen one at the plane through the axis and across the view, nearly.
+    last = np.maximum(2 * (FOCAL - pixel_grid(96)[1] * np.tan(elevation)) - first, first + 0.05)
+    camera = Camera.looking_at_origin(elevation, FOCAL, FOCAL)
+    return Evidence(camera, silhouette, Look.from_depth(first, FOCAL), last)
 
 
 def evidence_of_section(section: list[list[float]], elevation: float, **place: float) -> Evidence:
@@ -141,6 +144,12 @@ def box_depth(turn: float, elevation: float, size: tuple[float, float, float]) -
     near, far = (-np.array(size) - start) / moving, (np.array(size) - start) / moving
     first, last = np.minimum(near, far).max(-1), np.maximum(near, far).min(-1)
     return np.where(first < last, first, np.inf)
+
+
+def test_what_is_predicted_to_be_flat_is_not_taken_for_round():
+    evidence = evidence_of_section(BOTTLE, np.radians(10))
+    flat = replace(evidence, last=0.4 * evidence.first.depth + 0.6 * evidence.last)
+    assert not fit_revolution(flat, is_asked=False).is_sure
 
 
 def test_a_box_is_refused():
