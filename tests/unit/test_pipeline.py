@@ -19,6 +19,7 @@ from image_to_3d.inference.fields import Appearance
 from image_to_3d.inference.framing import FramingSettings
 from image_to_3d.inference.monitor import Monitor, Stage
 from image_to_3d.inference.pipeline import Settings
+from image_to_3d.inference.priors.choose import ShapeChoice
 from image_to_3d.inference.surface import SurfaceSettings
 from image_to_3d.inference.symmetry import MirrorPlane
 from image_to_3d.inference.symmetry_search import MirrorChoice
@@ -30,7 +31,9 @@ pytest.importorskip("openvdb", reason="Blender's OpenVDB module is not installed
 AXES = np.array([0.5, 0.6, 0.8], np.float32)
 BACK = np.array([0.1, 0.3, 0.9], np.float32)
 GOLD = (220, 170, 30)
-DRAFT = Settings(surface=SurfaceSettings(resolution=48), bake=BakeSettings(texture_size=256))
+DRAFT = Settings(
+    surface=SurfaceSettings(resolution=48), bake=BakeSettings(texture_size=256), shape=ShapeChoice.AS_PREDICTED
+)
 
 
 class EggField:
