@@ -22,6 +22,7 @@ from image_to_3d.inference.monitor import Monitor
 from image_to_3d.inference.network import Network
 from image_to_3d.inference.photo import load_photo
 from image_to_3d.inference.pipeline import Settings
+from image_to_3d.inference.priors.choose import ShapeChoice
 from image_to_3d.inference.runtime import Runtime, RuntimeSettings
 from image_to_3d.inference.surface import SurfaceSettings, extract_surface
 from image_to_3d.inference.systems import MultiViewSystem, get_system, system_ids
@@ -247,7 +248,12 @@ def test_openlrms_second_resize_is_torchs_bicubic_with_aligned_corners():
 def test_from_photo_to_textured_surface_and_again_without_the_checkpoint(make, installed, photo_path, tmp_path):
     known = make()
     _, runtime = installed(known)
-    settings = Settings(known.system, surface=SurfaceSettings(resolution=48), bake=BakeSettings(texture_size=256))
+    settings = Settings(
+        known.system,
+        surface=SurfaceSettings(resolution=48),
+        bake=BakeSettings(texture_size=256),
+        shape=ShapeChoice.AS_PREDICTED,
+    )
     made = pipeline.reconstruct(photo_path, settings, runtime, Monitor())
     assert made.surface.report.watertight
     assert made.code.provenance["weights_licence"] == get_system(known.system).card.licence
