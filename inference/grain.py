@@ -18,8 +18,9 @@ from .raster import Fragments, Gradients, gradients
 
 Floats = NDArray[np.floating[Any]]
 
-SIZE = 512
-"""Side of the tile, pixels; it is as large on the object as the photo's window."""
+SIZE, TILE = 512, 1024
+"""Side at which the photo is looked at, pixels, and that of the tile, a power of 2. The tile is as large on the object
+as the photo's window, and so fine that texels may take the pixel they lie in."""
 
 COARSEST = 0.012
 """Radius of the blur that is taken away from the photo, in parts of the window: coarser detail would be a picture."""
@@ -42,12 +43,12 @@ class Grain:
     """A tile of texture, and where it lies on triangles.
 
     Attributes:
-        tile: (s * s, 3) float32, to be added to colours 0..255; it repeats.
+        tile: (3, TILE * TILE) int8, to be added to colours 0..255; it repeats.
         places: tile coordinates, pixels, as attributes that vary linearly over the triangles.
         wanted: (t,) bool, triangles that get some.
     """
 
-    tile: NDArray[np.float32]
+    tile: NDArray[np.int8]
     places: Gradients
     wanted: NDArray[np.bool_]
 
@@ -77,26 +78,21 @@ class Grain:
         along = np.array([[1, 2], [0, 2], [0, 1]])[np.abs(np.cross(b - a, c - a)).argmax(axis=1)]
         places = np.stack([np.take_along_axis(corner, along, 1) for corner in (a, b, c)], axis=1)
         window = 2.0 * float(np.linalg.norm(camera.position)) / camera.focal
-        return cls(photo_grain(photo) * np.float32(strength), gradients(corners, places * (SIZE / window)), wanted)
+        tile = np.round(photo_grain(photo) * np.float32(strength)).astype(np.int8)
+        return cls(tile, gradients(corners, places * (TILE / window)), wanted)
 
     def add(self, channels: list[NDArray[np.float32]], fragments: Fragments) -> None:
         """Add the grain to the first three of some channels (f,), 0..255, in place."""
         chosen = np.flatnonzero(self.wanted[fragments.triangle])
         part = Fragments(fragments.triangle[chosen], fragments.x[chosen], fragments.y[chosen])
-        x, y = self.places.at(part)
-        column, row = np.floor(x).astype(np.int32), np.floor(y).astype(np.int32)
-        right, below = (x - column)[:, None], (y - row)[:, None]
-        mask = SIZE - 1
-        first, second = (row & mask) * SIZE, ((row + 1) & mask) * SIZE
-        left, next_ = column & mask, (column + 1) & mask
-        upper = self.tile[first + left] * (1 - right) + self.tile[first + next_] * right
-        lower = self.tile[second + left] * (1 - right) + self.tile[second + next_] * right
-        for channel, added in zip(channels[:3], (upper + (lower - upper) * below).T, strict=True):
-            channel[chosen] = np.clip(channel[chosen] + added, 0.0, 255.0)
+        x, y = (np.floor(place).astype(np.int32) & (TILE - 1) for place in self.places.at(part))
+        place = y * TILE + x
+        for channel, layer in zip(channels[:3], self.tile, strict=True):
+            channel[chosen] = np.clip(channel[chosen] + layer[place], 0.0, 255.0)
 
 
 def photo_grain(photo: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(SIZE * SIZE, 3) float32: noise with the spectrum of a photo's fine detail.
+    """(3, TILE * TILE) float32, at most 127: noise with the spectrum of a photo's fine detail.
 
     Args:
         photo: (s, s, 4) uint8, sRGB, straight alpha, with the object's colours spread under its transparent part.
@@ -106,14 +102,15 @@ def photo_grain(photo: NDArray[np.uint8]) -> NDArray[np.float32]:
     blurred = colors.filter(ImageFilter.BoxBlur(COARSEST * SIZE))
     detail = np.asarray(colors, np.float32) - np.asarray(blurred, np.float32)
     if not inside.any():
-        return np.zeros((SIZE * SIZE, 3), np.float32)
+        return np.zeros((3, TILE * TILE), np.float32)
     # The median is that of the plain parts, whatever is printed elsewhere; 1.48 makes it a standard deviation.
     usual = float(np.clip(1.48 * np.median(np.abs(detail[inside])) - NOISE, 0.0, STRONGEST))
     detail = np.clip(detail, -OUTLIER * usual, OUTLIER * usual) * inside[..., None]
-    noise = np.random.default_rng(0).standard_normal((SIZE, SIZE))
-    phases = np.exp(1j * np.angle(np.fft.rfft2(noise)))[..., None]
-    waves = np.fft.rfft2(detail, axes=(0, 1)) * phases
+    waves = np.fft.rfft2(detail, axes=(0, 1))
+    turns = np.random.default_rng(0).random(waves.shape[:2], np.float32)
+    waves *= np.exp(np.complex64(2j * np.pi) * turns)[..., None]
     waves[0, 0] = 0.0
     tile = np.fft.irfft2(waves, s=(SIZE, SIZE), axes=(0, 1))
     tile *= CONTRAST * usual / max(float(tile.std()), 1e-6)
-    return tile.reshape(-1, 3).astype(np.float32)
+    layers = (Image.fromarray(layer.astype(np.float32)).resize((TILE, TILE)) for layer in np.moveaxis(tile, -1, 0))
+    return np.clip([np.asarray(layer).ravel() for layer in layers], -127.0, 127.0).astype(np.float32)

@@ -108,7 +108,7 @@ def hidden_colors(
         weights: (n,) 0..1, how far that is to be believed; 0 where they do not show the surface.
 
     Returns:
-        (n, 3) float32, sRGB 0..255: smooth colours, also of what is shown.
+        (n, 3) float32, sRGB 0..255: smooth colours, and the photos' own where those are wholly believed.
     """
     if not weights.any():
         return np.full((len(points), 3), GREY, np.float32)
@@ -133,7 +133,10 @@ def hidden_colors(
     # Beside the outline the light is as in the photo, so that no seam shows.
     result *= (light ** (1.0 - away))[:, None]
     result += (lit - result) * seen[:, None]
-    return np.clip(graph.at(result, points, normals), 0.0, 255.0)
+    painted = colors.astype(np.float32)
+    partial = np.flatnonzero(weights < 1.0)
+    painted[partial] = np.clip(graph.at(result, points[partial], normals[partial]), 0.0, 255.0)
+    return painted
 
 
 def _light(graph: SurfaceGraph, colors: Floats, seen: Floats) -> Floats:

@@ -18,7 +18,10 @@ CELL = np.array([0.07, 0.07, 0.04])
 """Sides of the grid's cells, object units. Low cells keep the layers of a cake apart. They may not be much smaller than
 the spacing of the bake's samples, which is at most 1/24."""
 
-ROUNDS, TOLERANCE = 200, 0.2
+LEAST_COMPONENT = 0.15
+"""Components of normals below, which count for less than a fortieth, are left out."""
+
+ROUNDS, TOLERANCE = 150, 0.5
 """Most steps of the conjugate gradients, and by how much (0..255) a patch may still want to change when they end."""
 
 
@@ -87,8 +90,11 @@ class SurfaceGraph:
     def steps(self, starts: NDArray[np.bool_], most: int) -> Floats:
         """(p,) from each patch to the nearest of some (p,), in patches, at most ``most``."""
         steps = np.where(starts, 0.0, float(most))
-        for _ in range(most - 1):
-            np.minimum.at(steps, self.starts, steps[self.ends] + 1.0)
+        heads = np.flatnonzero(np.diff(self.starts, prepend=-1))
+        owners = self.starts[heads]
+        for _ in range(most - 1 if len(heads) else 0):
+            nearest = np.minimum.reduceat(steps[self.ends], heads) + 1.0
+            steps[owners] = np.minimum(steps[owners], nearest)
         return steps
 
     def spread(self, known: Floats, weights: Floats, conductance: Floats) -> Floats:
@@ -147,11 +153,12 @@ class SurfaceGraph:
         base = (corner - low) @ strides
         total = np.zeros((len(points), table.shape[1]), np.float32)
         for axis in range(3):
-            side = base + np.where(normals[:, axis] < 0, axis + 3, axis) * int(shape.prod())
-            squared = normals[:, axis] ** 2
+            turned = np.flatnonzero(np.abs(normals[:, axis]) > LEAST_COMPONENT)
+            side = base[turned] + np.where(normals[turned, axis] < 0, axis + 3, axis) * int(shape.prod())
+            squared, share = normals[turned, axis] ** 2, part[turned]
             for step in np.ndindex(2, 2, 2):
-                weight = squared * np.where(np.array(step) == 1, part, 1.0 - part).prod(axis=1)
-                total += table[side + np.array(step) @ strides] * weight[:, None]
+                weight = squared * np.where(np.array(step) == 1, share, 1.0 - share).prod(axis=1)
+                total[turned] += table[side + np.array(step) @ strides] * weight[:, None]
         return total[:, :-1] / np.maximum(total[:, -1:], 1e-6)
 
 
