@@ -18,9 +18,6 @@ CELL = np.array([0.07, 0.07, 0.04])
 """Sides of the grid's cells, object units. Low cells keep the layers of a cake apart. They may not be much smaller than
 the spacing of the bake's samples, which is at most 1/24."""
 
-LEAST_COMPONENT = 0.15
-"""Components of normals below, which count for less than a fortieth, are left out."""
-
 ROUNDS, TOLERANCE = 150, 0.5
 """Most steps of the conjugate gradients, and by how much (0..255) a patch may still want to change when they end."""
 
@@ -152,13 +149,14 @@ class SurfaceGraph:
         part = np.clip(grid - corner, 0.0, 1.0).astype(np.float32)
         base = (corner - low) @ strides
         total = np.zeros((len(points), table.shape[1]), np.float32)
-        for axis in range(3):
-            turned = np.flatnonzero(np.abs(normals[:, axis]) > LEAST_COMPONENT)
-            side = base[turned] + np.where(normals[turned, axis] < 0, axis + 3, axis) * int(shape.prod())
-            squared, share = normals[turned, axis] ** 2, part[turned]
-            for step in np.ndindex(2, 2, 2):
-                weight = squared * np.where(np.array(step) == 1, share, 1.0 - share).prod(axis=1)
-                total[turned] += table[side + np.array(step) @ strides] * weight[:, None]
+        sides = [(1.0 - part[:, axis], part[:, axis]) for axis in range(3)]
+        squared = normals**2
+        offsets = [np.where(normals[:, axis] < 0, axis + 3, axis) * int(shape.prod()) + base for axis in range(3)]
+        for x, y, z in np.ndindex(2, 2, 2):
+            corner_weight = sides[0][x] * sides[1][y] * sides[2][z]
+            step = int(np.array([x, y, z]) @ strides)
+            for axis in range(3):
+                total += table[offsets[axis] + step] * (corner_weight * squared[:, axis])[:, None]
         return total[:, :-1] / np.maximum(total[:, -1:], 1e-6)
 
 
