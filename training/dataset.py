@@ -62,7 +62,16 @@ class LoadedDataset(Dataset):
     """All views decoded and on a device at once: 250 kB of its memory a view, 900 kB an object; keeps no features."""
 
     def __init__(self, folder: Path, split: str, device: torch.device, threads: int) -> None:
+        """Decode everything.
+
+        Raises:
+            SystemExit: there are no objects of this split.
+        """
         super().__init__(folder, split, None)
+        if not self.objects:
+            raise SystemExit(
+                f"There are no objects for {split}: let python -m training.data make some, or export more."
+            )
         with ThreadPoolExecutor(threads) as pool:
             decoded = list(pool.map(lambda record: Raw.of([(record, n) for n in range(record.views)]), self.objects))
         views = {name: torch.cat([getattr(raw, name) for raw in decoded]) for name in vars(decoded[0])}

@@ -171,7 +171,7 @@ def run(trainer: Trainer, train: Dataset, held_out: Dataset) -> None:
     told, started = trainer.step, time.monotonic()
     for batch in prefetched(source) if trainer.encoder is None else source:
         for name, value in trainer.learn(batch).items():
-            sums[name] = sums.get(name, torch.zeros(())) + value.cpu()
+            sums[name] = sums[name] + value if name in sums else value  # read only when told: no waiting at each step
         now = time.monotonic()
         trainer.spent, started = trainer.spent + now - started, now
         if trainer.step % args.report == 0 or trainer.is_finished:

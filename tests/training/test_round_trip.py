@@ -186,3 +186,8 @@ def test_too_few_objects_for_a_batch_are_refused_with_a_sentence(road):
     assert 0 < len(few.objects) < train.BATCH
     with pytest.raises(SystemExit, match="at least 16"):
         next(dataset.prefetched(dataset.batches(few, train.BATCH, 0)))
+
+
+def test_nothing_to_load_is_refused_with_a_sentence(tmp_path):
+    with pytest.raises(SystemExit, match="no objects for train"):
+        dataset.LoadedDataset(tmp_path, "train", torch.device("cpu"), 1)
