@@ -41,7 +41,8 @@ def packed(tmp_path):
     return path
 
 
-def test_a_folder_of_folders_is_read(packed):
+def test_a_folder_of_folders_is_read_but_for_what_nobody_can_see_the_end_of(packed):
+    (packed.parent / "wineglass_tall.npz").touch()
     assert packs.files(packed.parent.parent) == [packed]
 
 

@@ -23,6 +23,7 @@ from PIL import Image
 from .builder import projected
 from .meshes import Model, Part, corner_normals, normalise
 from .surfaces import Surface, covering, grained, leather, paint, woven
+from .sweethome import EXCLUDED_NAMES
 
 
 def worn(rng: np.random.Generator, base: NDArray[Any]) -> Surface:
@@ -40,8 +41,8 @@ OTHER = 0.25
 
 
 def files(folder: Path) -> list[Path]:
-    """The packed meshes of a folder of folders, in a fixed order."""
-    return sorted(folder.glob("*/*.npz"))
+    """The packed meshes of a folder of folders, in a fixed order, but for parts of buildings and things of glass."""
+    return [path for path in sorted(folder.glob("*/*.npz")) if not EXCLUDED_NAMES.search(path.stem)]
 
 
 def load(path: Path, name: str) -> Model:
