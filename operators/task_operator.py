@@ -198,8 +198,8 @@ class TaskOperator:
         """
         if ENGINE.job is None:
             return
+        # The window's timer goes with it; Blender must not be asked for anything while it takes the window apart.
         ENGINE.on_end = None
-        self._display.remove()
         arguments = {name: getattr(self, name) for name in self.properties.keys()}  # noqa: SIM118 - not a dict
         ORPHANS[type(self).bl_idname] = dict(vars(self))
         bpy.app.timers.register(partial(_carry_on, type(self).bl_idname, arguments), first_interval=0.0)

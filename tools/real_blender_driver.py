@@ -119,6 +119,7 @@ class Driver:
             "view": describe_view(),
             "scene": describe_scene(),
             "windows": len(windows()),
+            "workspace": windows()[0].workspace.name,
             "copied": self.copied,
             "copies": self.copies,
             "open_panels": sorted(self.open_panels),

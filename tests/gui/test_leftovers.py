@@ -53,6 +53,7 @@ def test_the_status_text_goes_from_every_workspace(blender, sidebar, status_bar)
     blender.wait_for(lambda state: not state["running"], 300, "the end of the job")
     time.sleep(12)  # the report of the job's end goes, too
     blender.ask({"workspace": "Layout"})
+    blender.wait_for(lambda state: state["workspace"] == "Layout", 20, "the first workspace")
     after = status_bar("status-after")
     assert difference(before, after) < 0.002
 
