@@ -59,8 +59,14 @@ class IMAGE_TO_3D_PT_presets(PresetPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """The list, then the buttons for new scenes."""
-        super().draw(context)
         layout = self.layout
+        if bpy.utils.preset_paths(SUBFOLDER):
+            super().draw(context)
+        else:
+            # Blender's list says "Missing Paths" where nothing was saved yet.
+            row = layout.row()
+            row.prop(context.window_manager, "preset_name", text="")
+            row.operator(self.preset_add_operator, text="", icon="ADD").name = context.window_manager.preset_name
         layout.separator()
         layout.operator("image_to_3d.save_defaults", icon="FILE_TICK")
         layout.operator("image_to_3d.forget_defaults", icon="LOOP_BACK")

@@ -144,6 +144,7 @@ class Driver:
             "boxes": {item.name: world_box(item) for item in bpy.data.objects if item.type == "MESH"},
             "images": self.images,
             "adjusted": adjusted_values(),
+            "shelf": describe_shelf(windows()[0].scene) if settings else [],
         }
         part = FOLDER / "state.json.part"
         part.write_text(json.dumps(state), encoding="utf-8")
@@ -298,17 +299,48 @@ def obey(request: dict[str, Any], driver: Driver) -> None:
     if request.get("close_new_window"):
         with bpy.context.temp_override(window=windows()[-1]):
             bpy.ops.wm.window_close()
+    if "shortcut" in request:
+        use_shortcut(**request["shortcut"])
     if request.get("measure_images"):
         driver.images = {image.name: describe_image(image) for image in bpy.data.images}
     set_up_scene(request)
     set_up_view(request)
 
 
-def drop(name: str) -> None:
-    """What Blender calls when a file falls on the 3D viewport where the mouse is: the handler's import operator."""
+def drop(names: str | list[str]) -> None:
+    """What Blender calls when files fall on the 3D viewport where the mouse is: the handler's import operator."""
     area = largest("VIEW_3D")
+    files = [names] if isinstance(names, str) else names
     with bpy.context.temp_override(window=windows()[0], area=area, region=region_of(area, "WINDOW")):
-        bpy.ops.image_to_3d.reconstruct("INVOKE_DEFAULT", filepath=str(FOLDER / name))
+        bpy.ops.image_to_3d.reconstruct(
+            "INVOKE_DEFAULT", True, directory=str(FOLDER), files=[{"name": name} for name in files]
+        )
+
+
+def describe_shelf(scene: bpy.types.Scene) -> list[dict[str, Any]]:
+    """The photos on a scene's shelf: identifier, name, state, and whether the thumbnail is there."""
+    own = {name: sys.modules[f"{MODULE}.{name}"] for name in ("shelf", "thumbnails", "scene.shelf")}
+    results = own["scene.shelf"].shelved_results(scene)
+    return [
+        {
+            "identifier": item.identifier,
+            "name": item.image.name,
+            "state": own["shelf"].QUEUE.state(item.identifier, results).name,
+            "result": results[item.identifier].name if item.identifier in results else "",
+            "has_thumbnail": own["thumbnails"].THUMBNAILS.icon(item.image) > 0,
+        }
+        for item in scene.image_to_3d.shelf
+        if item.image is not None
+    ]
+
+
+def use_shortcut(operator: str, keys: dict[str, Any]) -> None:
+    """Change a key map entry, as Preferences > Keymap does."""
+    for keymap in bpy.context.window_manager.keyconfigs.user.keymaps:
+        for item in keymap.keymap_items:
+            if item.idname == operator:
+                for name, value in keys.items():
+                    setattr(item, name, value)
 
 
 def run_in_new_window() -> None:
@@ -325,6 +357,8 @@ def set_up_scene(request: dict[str, Any]) -> None:
     """Its photo, settings and objects."""
     for name in request.get("remove", []):
         bpy.data.objects.remove(bpy.data.objects[name])
+    if "choose" in request:
+        bpy.context.scene.image_to_3d.photo = bpy.data.images[request["choose"]]
     if "photo" in request:
         image = bpy.data.images.load(str(FOLDER / request["photo"]))
         bpy.context.scene.image_to_3d.photo = image
@@ -332,7 +366,7 @@ def set_up_scene(request: dict[str, Any]) -> None:
         owner, _, last = name.rpartition(".")
         settings = bpy.context.scene.image_to_3d
         setattr(settings.path_resolve(owner) if owner else settings, last, value)
-    if "photo" in request or "settings" in request:
+    if {"photo", "settings", "choose"} & request.keys():
         with bpy.context.temp_override(window=windows()[0]):
             bpy.ops.ed.undo_push(message="Set up by the test")
 
@@ -349,6 +383,9 @@ def set_up_view(request: dict[str, Any]) -> None:
         use_theme(request["theme"])
     if request.get("show_texture"):
         show_texture()
+    if request.get("close_image_editor"):
+        with bpy.context.temp_override(window=windows()[0], area=largest("IMAGE_EDITOR")):
+            bpy.ops.screen.area_close()
     if request.get("show_wireframe"):
         largest("VIEW_3D").spaces.active.overlay.show_wireframes = True
 

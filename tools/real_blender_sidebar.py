@@ -42,18 +42,23 @@ class Sidebar:
         self.window = window
         self.kind = kind
 
-    def find_operator(self, operator: str, arguments: str = "", *, at_right: bool = False) -> Place:
+    def find_operator(
+        self, operator: str, arguments: str = "", *, at_right: bool = False, column: tuple[int, int] | None = None
+    ) -> Place:
         """Where the button of an operator is, in pixels from the screen's top left; scrolls to it where needed.
 
         Args:
             operator: its identifier.
             arguments: must be part of the copied command, where several buttons run the operator.
             at_right: it is an icon at the right end of a row.
+            column: it is in this column, counted from 0, of so many equally wide ones.
 
         Raises:
             LookupError: it is not there.
         """
         x = self._right_edge() if at_right else self._middle()
+        if column is not None:
+            x = self._column(*column)
         return self._find(COMMAND, x, f"bpy.ops.{operator}(", arguments)
 
     def find_property(self, path: str) -> Place:
@@ -180,6 +185,11 @@ class Sidebar:
     def _right_edge(self) -> int:
         """Over icons left of the tabs."""
         return self.geometry["x"] + self.geometry["width"] - 48
+
+    def _column(self, number: int, count: int) -> int:
+        """The middle of a column between the panel's margins."""
+        left, right = self.geometry["x"] + 14, self.geometry["x"] + self.geometry["width"] - 34
+        return round(left + (number + 0.5) / count * (right - left))
 
     def _left_edge(self) -> int:
         """Over a header's label, also one of a panel inside another."""

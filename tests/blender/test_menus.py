@@ -4,6 +4,8 @@
 import importlib.util
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import bpy
 import pytest
@@ -118,6 +120,15 @@ def test_the_test_for_clashes_knows_one(extension):
     keymaps = {title: items["items"] for title, _where, items in blenders_keymaps("blender_default")}
     pressed = [item[0] for item in keymaps["Object Mode"] if item[1].get("type") == "X" and not item[1].get("ctrl")]
     assert "object.delete" in pressed
+
+
+def test_the_presets_begin_with_a_field_for_the_first_one(extension):
+    layout = MagicMock()
+    panel = SimpleNamespace(layout=layout, preset_add_operator="image_to_3d.add_preset")
+    bpy.types.IMAGE_TO_3D_PT_presets.draw(panel, bpy.context)
+    drawn_in = [*layout.operator.call_args_list, *layout.row.return_value.operator.call_args_list]
+    assert {call.args[0].partition(".")[2] for call in drawn_in} == {"add_preset", "save_defaults", "forget_defaults"}
+    assert not layout.label.called
 
 
 def test_shortcuts_run_operators_that_exist(extension):

@@ -33,13 +33,19 @@ def package(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def blender(package, photo):
+def files(photo):
+    """What lies beside Blender."""
+    return [photo]
+
+
+@pytest.fixture(scope="module")
+def blender(package, photo, files):
     """The running Blender with its own start-up scene, and the photo chosen in the sidebar."""
     try:
         root = real_blender.real_blender_root()
     except real_blender.NotPossibleHere as reason:
         pytest.skip(f"no real Blender on this machine: {reason}")
-    with real_blender.window(root, package, [photo]) as window:
+    with real_blender.window(root, package, files) as window:
         window.ask({"photo": photo.name})
         window.settle()
         yield window
