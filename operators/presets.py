@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import bpy
 from bl_operators.presets import AddPresetBase
+from bpy.props import BoolProperty
 
 from ..presets import DEFAULTS_NAME, SUBFOLDER, VALUES, defaults_file
 from ..translations import rpt_, tip_
@@ -30,6 +31,17 @@ class IMAGE_TO_3D_OT_add_preset(AddPresetBase, bpy.types.Operator):
     preset_subdir = SUBFOLDER
     preset_defines: ClassVar[list[str]] = ["settings = bpy.context.scene.image_to_3d"]
     preset_values: ClassVar[list[str]] = [f"settings.{name}" for name in VALUES]
+
+    # As in the base class, which describes neither.
+    remove_name: BoolProperty(
+        name="Remove", description="Remove the preset of this name", default=False, options={"HIDDEN", "SKIP_SAVE"}
+    )
+    remove_active: BoolProperty(
+        name="Remove Chosen",
+        description="Remove the preset that was applied last",
+        default=False,
+        options={"HIDDEN", "SKIP_SAVE"},
+    )
 
 
 class IMAGE_TO_3D_OT_save_defaults(bpy.types.Operator):

@@ -22,9 +22,6 @@ from image_to_3d.preferences import UserSettings
 from image_to_3d.tasks import ReconstructTask
 from PIL import Image
 
-BLENDERS_OWN = {"remove_name", "remove_active"}
-"""Properties of operators for presets, which Blender's base class gives them without a description."""
-
 
 def test_register_and_unregister_twice():
     for _ in range(2):
@@ -45,7 +42,7 @@ def test_every_operator_says_what_it_does(extension):
         kind = getattr(bpy.ops.image_to_3d, name).get_rna_type()
         assert kind.name and kind.description and not kind.description.endswith("."), name
         for item in kind.properties:
-            if item.identifier not in {"rna_type", *BLENDERS_OWN}:
+            if item.identifier != "rna_type":
                 assert item.name and item.description, f"{name}.{item.identifier}"
 
 
