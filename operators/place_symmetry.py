@@ -99,7 +99,9 @@ class IMAGE_TO_3D_OT_place_symmetry(Handle, bpy.types.Operator):
     def _show(self, target: bpy.types.Object) -> None:
         corners = self._fit.corners(self._plane, target.matrix_world)
         SKETCH.plane = corners
-        SKETCH.label = (iface_(told_difference(self._fit.difference(self._plane))), corners[2])
+        # In its middle: its corners are often beside the viewport or below the sidebar.
+        told = iface_(told_difference(self._fit.difference(self._plane)))
+        SKETCH.label = (told, (corners[0] + corners[2]) / 2)
         redraw_viewports()
 
 
