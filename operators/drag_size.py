@@ -2,6 +2,7 @@
 """The real size as a dimension line in the viewport: drag it, or type the length."""
 
 import math
+import re
 
 import bpy
 from mathutils import Vector
@@ -23,6 +24,9 @@ DOUBLED = 200
 
 FINER = 0.1
 """What the Shift key makes of a movement."""
+
+LENGTH = re.compile(r"(\d+[.,]?\d*|[.,]\d+)\s*(um|mm|cm|m|km|in|ft|yd|'|\")?")
+"""What is taken for a length when typed: a number, and one of Blender's units or none."""
 
 APART = 0.12
 """Distance of the dimension line from the object, as a share of its longest side."""
@@ -111,10 +115,9 @@ class IMAGE_TO_3D_OT_drag_size(Handle, bpy.types.Operator):
 def typed_length(text: str) -> float | None:
     """A length as it was typed, in Blender units; None where it is none."""
     scene = bpy.context.scene
-    try:
-        metres = bpy.utils.units.to_value(scene.unit_settings.system, "LENGTH", text.replace(",", ".")) if text else 0.0
-    except ValueError:
-        return None
+    if LENGTH.fullmatch(text.strip()) is None:
+        return None  # Blender prints an error for half a unit
+    metres = bpy.utils.units.to_value(scene.unit_settings.system, "LENGTH", text.replace(",", "."))
     length = float(metres) / metres_per_unit(scene)
     return length if math.isfinite(length) and length > 0 else None
 
