@@ -88,11 +88,11 @@ def shape_of(evidence: Evidence, body: TurnedBody) -> TurnedShape:
     """What the thing is like whose outline allows this body."""
     body = body.facing()
     rays = _Rays.of(evidence)
-    shown = cut_at_rim(smoothed(body.shown, SMOOTHING), body.lean)
-    flat = closed(shown, body.whole, body.lean, flat_end=1)
+    shown = smoothed(body.shown, SMOOTHING)
+    flat = closed(cut_at_rim(shown, body.lean), body.whole, body.lean, flat_end=1)
     open_or_flat = _flat_ended(evidence, body.axis, flat, rays, ends_in_cone(shown, body.lean))
     capped = closed(shown, body.whole, body.lean)
-    if len(capped.heights) == len(flat.heights):
+    if np.isclose(capped.heights[-1], flat.heights[-1]):
         return open_or_flat
     rounded = _scaled(body.axis, capped.section, rays)
     if open_or_flat.is_hollow:
