@@ -221,7 +221,7 @@ def describe_scene() -> dict[str, Any]:
         "resolution": [scene.render.resolution_x, scene.render.resolution_y],
         "snapping": [tools.use_snap, *sorted(tools.snap_elements_individual), tools.use_snap_selectable],
         "overlay": viewport.spaces.active.overlay.show_retopology if viewport is not None else False,
-        "locked": sorted(item.name for item in bpy.data.objects if item.hide_select),
+        "locked": sorted(item.name for item in bpy.data.objects if item.hide_select and item.type == "MESH"),
     }
 
 
