@@ -40,6 +40,7 @@ def set_up_tools(context: bpy.types.Context, low: bpy.types.Object, high: bpy.ty
         high: the mesh below it.
     """
     former = _read(context.scene.tool_settings)
+    former["elements"] = sorted(context.scene.tool_settings.snap_elements)
     space = context.space_data
     has_viewport = space is not None and space.type == "VIEW_3D"
     former["scene"] = context.scene.name
@@ -69,7 +70,11 @@ def give_back(former: dict[str, Any]) -> None:
     scene = bpy.data.scenes.get(former.get("scene", ""))
     if scene is not None:
         present = _read(scene.tool_settings)
-        _write(scene.tool_settings, {name: former[name] for name in SNAPPING if present[name] == SNAPPING[name]})
+        unchanged = {name: former[name] for name in SNAPPING if present[name] == SNAPPING[name]}
+        # Blender takes no empty set for a part of the elements, though that is its own default.
+        if unchanged.pop("snap_elements_individual", None) is not None and former.get("elements"):
+            scene.tool_settings.snap_elements = set(former["elements"])
+        _write(scene.tool_settings, unchanged)
     if former.get("overlay") is False:
         for space in _viewports(former):
             space.overlay.show_retopology = False

@@ -75,6 +75,14 @@ class TestRetopologyByHand:
         with pytest.raises(RuntimeError, match="was not prepared"):
             call("finish_retopology")
 
+    def test_blenders_own_snapping_comes_back(self, viewport, thing, call):
+        tools = bpy.context.scene.tool_settings
+        tools.snap_elements = {"INCREMENT"}
+        assert tools.snap_elements_individual == set()
+        call("prepare_retopology", edit=False)
+        call("finish_retopology")
+        assert tools.snap_elements == {"INCREMENT"}
+
     def test_finish_leaves_edit_mode(self, viewport, thing, call):
         # Without a window Blender has no tools to choose from.
         call("prepare_retopology", edit=False)
