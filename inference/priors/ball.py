@@ -74,21 +74,6 @@ class Ball:
         corners: Array = self.centre + self.radius / INSCRIBED * around
         return corners
 
-    def seen_counterparts(self, points: Array, focal: float) -> Array:
-        """See ``Primitive``; along meridians about the line of sight, from the hidden pole to the one that is seen."""
-        to_camera = np.array([0, 0, focal]) - self.centre
-        away = float(np.linalg.norm(to_camera))
-        pole = to_camera / away
-        local = points - self.centre
-        length = np.maximum(np.linalg.norm(local, axis=1), 1e-9)
-        polar = np.arccos(np.clip(local @ pole / length, -1, 1))
-        outline = np.arccos(min(self.radius / away, 1.0))
-        moved = np.where(polar > outline, outline * (np.pi - polar) / (np.pi - outline), polar)
-        sideways = local - (local @ pole)[:, None] * pole
-        sideways /= np.maximum(np.linalg.norm(sideways, axis=1, keepdims=True), 1e-9)
-        turned = length[:, None] * (np.cos(moved)[:, None] * pole + np.sin(moved)[:, None] * sideways)
-        return (self.centre + turned).astype(points.dtype)
-
     def look(self, focal: float, size: int) -> Look:
         """What the camera sees of it, pixel by pixel."""
         x, y = pixel_grid(size)

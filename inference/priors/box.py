@@ -120,16 +120,6 @@ class Box:
         """See ``Primitive``."""
         return self.centre + (SIGNS * self.half_sizes) @ self.axes
 
-    def seen_counterparts(self, points: Array, focal: float) -> Array:
-        """See ``Primitive``; from each face that the camera does not see, straight through to the one opposite."""
-        local = self._local(points)
-        towards = self.axes @ (np.array([0, 0, focal]) - self.centre)
-        face: NDArray[np.intp] = (np.abs(local) - self.half_sizes.astype(points.dtype)).argmax(axis=1)
-        row = np.arange(len(local))
-        local[row, face] *= np.where(local[row, face] * towards[face] < 0, -1, 1)
-        seen: Array = local @ self.axes.astype(points.dtype)
-        return seen + self.centre.astype(points.dtype)
-
     def look(self, focal: float, size: int) -> Look:
         """What the camera sees of it, pixel by pixel."""
         x, y = (grid.ravel() for grid in pixel_grid(size))

@@ -54,14 +54,6 @@ class Primitive(Protocol):
         """All that is needed to make the shape again; float32 where a distance or an angle is meant."""
         ...
 
-    def seen_counterparts(self, points: Array, focal: float) -> Array:
-        """(n, 3) points near the surface -> (n, 3) the points of the side towards the camera that correspond to them.
-
-        They correspond by the shape's symmetry: mirrored from a box's hidden face to the one opposite, turned about an
-        axis to the side that is seen. Points of the side that is seen are their own counterparts.
-        """
-        ...
-
 
 @dataclass(frozen=True)
 class Fit:

@@ -88,9 +88,6 @@ CELL = 0.012
 PADDING = 0.06
 """Of the samples around the section, half windows."""
 
-SEEN_TURN = np.radians(75)
-"""Turn from the camera's side up to which a point on the outside counts as seen: beyond, lines of sight graze it."""
-
 
 @dataclass(frozen=True)
 class Revolution:
@@ -160,39 +157,6 @@ class Revolution:
         """See ``Primitive``."""
         return self.axis.circles(self.section[:, 0], self.section[:, 1], 24).reshape(-1, 3)
 
-    def seen_counterparts(self, points: Array, focal: float) -> Array:  # noqa: ARG002 - kept with the axis
-        """See ``Primitive``; on the same circle about the axis.
-
-        Outside, turns of more than ``SEEN_TURN`` from the camera's side are laid back over the seen ones, evenly, so
-        that the side that faces away shows what faces the camera. Inside a hollow thing the far wall is seen, and the
-        near one laid over it.
-        """
-        axis = self.axis
-        local = points.astype(np.float64) - axis.origin
-        heights, radii = axis.cylindrical(points.astype(np.float64))
-        turn = np.arctan2(local @ axis.sideways, local @ axis.across)
-        inside = self._is_inside(heights, radii)
-        turn = np.where(inside, np.angle(np.exp(1j * (turn + np.pi))), turn)
-        size = np.abs(turn)
-        hidden = size > SEEN_TURN
-        folded = SEEN_TURN * (np.pi - size) / (np.pi - SEEN_TURN)
-        turn = np.where(hidden, np.sign(turn) * folded, turn) + np.where(inside, np.pi, 0)
-        spokes = np.sin(turn)[:, None] * axis.sideways + np.cos(turn)[:, None] * axis.across
-        moved = axis.origin + heights[:, None] * axis.direction + radii[:, None] * spokes
-        result: Array = np.where(hidden[:, None], moved, points).astype(points.dtype)
-        return result
-
-    def _is_inside(self, heights: Array, radii: Array) -> NDArray[np.bool_]:
-        """(n,) which points are on the inside of a hollow thing: nearer to the section's way down than to its way
-        up."""
-        rim = int(self.section[:, 0].argmax())
-        outside, inside = self.section[: rim + 1], self.section[rim + 1 :]
-        if len(inside) < 3:
-            return np.zeros(len(heights), bool)
-        outer = np.interp(heights, *_by_height(outside))
-        inner = np.interp(heights, *_by_height(inside[::-1]), left=0.0)
-        return np.abs(radii - inner) < np.abs(radii - outer)
-
     @cached_property
     def _grid(self) -> tuple[NDArray[np.float32], float]:
         """Signed distances in the half plane, rows by height, columns by radius; and the first row's height."""
@@ -200,11 +164,6 @@ class Revolution:
         heights = np.arange(low, high + CELL, CELL)
         radii = np.arange(0, self.section[:, 1].max() + PADDING + CELL, CELL)
         return signed_distances(self.section, heights, radii), float(low)
-
-
-def _by_height(section: Array) -> tuple[Array, Array]:
-    """Heights, made ascending, and radii of a part of a section."""
-    return np.maximum.accumulate(section[:, 0]), section[:, 1]
 
 
 def fit_revolution(evidence: Evidence, is_asked: bool) -> Fit | None:

@@ -177,30 +177,6 @@ def test_corners_hold_the_shape(made):
     assert ((made.corners() @ directions.T).max(0) >= (points @ directions.T).max(0) - 1e-6).all()
 
 
-@pytest.mark.parametrize("made", [BALL, SHARP])
-def test_a_hidden_point_corresponds_to_one_that_is_seen(made):
-    rng = np.random.default_rng(0)
-    points = made.centre + rng.uniform(-0.25, 0.25, (4000, 3))
-    for _ in range(60):
-        points -= made.distances(points)[:, None] * _inwards(made, points)
-    points = points[np.abs(made.distances(points)) < 1e-3]
-    seen = made.seen_counterparts(points, FOCAL)
-    assert np.abs(made.distances(seen)).max() < 5e-3, "they lie on the surface"
-    facing = (-_inwards(made, seen) * (CAMERA - seen)).sum(1)
-    assert (facing > -0.05).mean() > 0.97, "and face the camera"
-    already = (-_inwards(made, points) * (CAMERA - points)).sum(1) > 0.05
-    assert np.abs(seen - points)[already].max() < 1e-6
-    assert not np.allclose(seen, points)
-
-
-def _inwards(made, points):
-    """Unit vectors along which distances grow."""
-    steps = 1e-4 * np.eye(3)
-    slopes = [made.distances(points + s).astype(float) - made.distances(points - s) for s in steps]
-    gradient = np.stack(slopes, 1)
-    return gradient / np.maximum(np.linalg.norm(gradient, axis=1, keepdims=True), 1e-9)
-
-
 def test_the_field_is_a_function_of_the_stored_code():
     code = choose_shape(code_of(SHARP.distances), ShapeChoice.AUTOMATIC, unused_field, Monitor()).code
     assert code.prior.kind == "box"

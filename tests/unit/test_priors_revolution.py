@@ -179,19 +179,6 @@ def test_a_fit_comes_back_from_its_numbers():
     assert again.detail == pytest.approx(fitted.detail)
 
 
-def test_hidden_points_correspond_to_seen_ones_on_the_same_circle():
-    fitted = fit_revolution(evidence_of_section(CUP, np.radians(30)), is_asked=False).primitive
-    axis = fitted.axis
-    outside = axis.circles(np.array(0.0), np.array(radius_at(fitted, 0.0)))
-    found = fitted.seen_counterparts(outside, FOCAL)
-    np.testing.assert_allclose(axis.cylindrical(found), axis.cylindrical(outside), atol=1e-6)
-    seen = (outside - axis.origin) @ axis.across > 0.3 * radius_at(fitted, 0.0)
-    np.testing.assert_array_equal(found[seen], outside[seen])
-    assert ((found - axis.origin) @ axis.across > 0).all()
-    inside = axis.circles(np.array(0.0), np.array(0.3))
-    assert ((fitted.seen_counterparts(inside, FOCAL) - axis.origin) @ axis.across < 0).all()
-
-
 def code_of(evidence: Evidence) -> Code:
     """A code of Pebble whose depths are true in front, and say nothing of the back."""
     first = np.where(evidence.first.covered, evidence.first.depth - FOCAL, 0)
