@@ -66,6 +66,13 @@ KINDS = (
 )
 """In the order in which they are tried, the cheapest first."""
 
+REPORTS = {
+    ShapeChoice.BALL: "Drawn as a ball; the outline fits by {overlap:.0%}.",
+    ShapeChoice.BOX: "Drawn as a box; the outline fits by {overlap:.0%}.",
+    ShapeChoice.ROUND: "Drawn round about its axis; the outline fits by {overlap:.0%}.",
+}
+"""What the artist reads of a shape that was taken, recognised or asked for."""
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -105,9 +112,12 @@ def choose_shape(code: Code, choice: ShapeChoice, make_field: Callable[[], Field
             continue
         fit = kind.fit(evidence, is_asked)
         if fit is not None and (fit.is_sure or (is_asked and fit.is_fair)):
-            return Choice(with_prior(code, kind.name, fit.primitive, evidence), fit, _report(kind, fit))
+            report = Sentence(REPORTS[kind.choice], overlap=fit.overlap)
+            return Choice(with_prior(code, kind.name, fit.primitive, evidence), fit, report)
         if is_asked:
-            _warn_of_misfit(kind, fit, monitor)
+            monitor.warn(
+                Sentence("Shape: {kind} does not fit this photo. The shape is as predicted.", kind=Sentence(kind.label))
+            )
     return Choice(code) if is_asked else _stood_upright(code, evidence)
 
 
@@ -164,30 +174,4 @@ def primitive_of(prior: Prior) -> Primitive | None:
             return kind.restore(prior.numbers)
     raise ModelError(
         Sentence("The stored code's shape '{kind}' is not known here.", kind=prior.kind), "Update the extension."
-    )
-
-
-def _report(kind: Kind, fit: Fit) -> Sentence:
-    return Sentence(
-        "Shape: {kind}. Its outline agrees by {overlap:.0%}; its visible side is turned by {angle:.0f} degrees "
-        "from the network's on average.",
-        kind=Sentence(kind.label),
-        overlap=fit.overlap,
-        angle=fit.angle,
-    )
-
-
-def _warn_of_misfit(kind: Kind, fit: Fit | None, monitor: Monitor) -> None:
-    label = Sentence(kind.label)
-    if fit is None:
-        monitor.warn(Sentence("Shape: {kind} does not fit this photo. The shape is as predicted.", kind=label))
-        return
-    monitor.warn(
-        Sentence(
-            "Shape: {kind} does not fit this photo: its outline would agree by {overlap:.0%}, and its visible side be "
-            "turned by {angle:.0f} degrees from the network's. The shape is as predicted.",
-            kind=label,
-            overlap=fit.overlap,
-            angle=fit.angle,
-        )
     )

@@ -237,7 +237,7 @@ def test_a_shape_that_was_asked_for_may_fit_less_well_and_the_report_says_how_we
     assert choose_shape(code, ShapeChoice.AUTOMATIC, unused_field, Monitor()).code.prior is None
     asked = choose_shape(code, ShapeChoice.BALL, unused_field, Monitor())
     assert asked.code.prior.kind == "ball"
-    assert f"{asked.fit.overlap:.0%}" in asked.report
+    assert asked.report == f"Drawn as a ball; the outline fits by {asked.fit.overlap:.0%}."
     assert 0.8 < asked.fit.overlap < 0.98
 
 
