@@ -31,6 +31,7 @@ from .hidden_colors import hidden_colors
 from .matching import extended, likeness
 from .monitor import Monitor
 from .padding import pad
+from .priors.circles import circles_of
 from .projection import FACING_NONE, Projection
 from .raster import Fragments, Gradients, batches, gradients, scan
 from .sentence import Sentence
@@ -433,7 +434,8 @@ def _coloring(
         added += np.float32(field_share * strength) * _shift(samples, views, appearance, plane)
     if field_share < 1.0:
         colors, weights = _shown(len(samples.points), views)
-        hidden = hidden_colors(samples.points, samples.normals, samples.triangles, colors, weights)
+        circles = circles_of(code, samples.points, samples.normals)
+        hidden = hidden_colors(samples.points, samples.normals, samples.triangles, colors, weights, circles)
         added += np.float32(1.0 - field_share) * hidden
         wanted = (weights < 1.0)[samples.triangles].any(axis=1)
         contrast = (1.0 - field_share) * strength

@@ -11,14 +11,19 @@ the shares of a small palette, as in Grady's random walker ("Random walks for im
 takes almost wholly the colour whose share is largest there, and along the outline what the palette lacks.
 
 A photo is darker where a surface turns from the light, often along the outline. That is no colour, and is taken out
-before (``_light``): the back of a ball is as bright as its front.
+before (``_Light``): the back of a ball is as bright as its front.
+
+On a turned thing colours run round (``layers``): where they do, only what the outline differs by from them spreads, and
+not far, so that borders stay sharp and highlights stay in front.
 """
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .layers import layers
 from .surface_graph import SurfaceGraph
 
 Floats = NDArray[np.floating[Any]]
@@ -84,6 +89,9 @@ SHARPNESS, SHARP_FROM = 3.0, 6.0
 """Exponent of the shares: of two colours with shares 2 to 1 the first gets 8 to 1. And from how many patches beyond the
 outline on: it grows to that from 1, where colours go on as they are and no seam shows."""
 
+OFFSET_LIMIT = 25.0
+"""Most that the outline may differ from a layer (0..255) and be continued beside it: a highlight differs by more."""
+
 LEAST_SHARE = 1e-3
 """What shares are raised to before: solving leaves them slightly below 0."""
 
@@ -97,6 +105,7 @@ def hidden_colors(
     triangles: NDArray[np.integer[Any]],
     colors: Floats,
     weights: Floats,
+    circles: NDArray[np.intp] | None = None,
 ) -> NDArray[np.float32]:
     """Continue the photos' colours over the whole surface.
 
@@ -106,6 +115,7 @@ def hidden_colors(
         triangles: (t, 3).
         colors: (n, 3) sRGB 0..255, what the photos show there.
         weights: (n,) 0..1, how far that is to be believed; 0 where they do not show the surface.
+        circles: (n,) of a turned thing, on which circle about its axis each vertex lies, or -1; see ``layers``.
 
     Returns:
         (n, 3) float32, sRGB 0..255: smooth colours, and the photos' own where those are wholly believed.
@@ -114,8 +124,40 @@ def hidden_colors(
         return np.full((len(points), 3), GREY, np.float32)
     graph = SurfaceGraph.of(points, normals, triangles)
     lit, seen = graph.mean(colors, weights)
-    light = _light(graph, lit, seen)
-    shown = lit / light[:, None]
+    light = _Light.of(graph, lit, seen)
+    bright = light.on(graph.normals)[:, None]
+    shown = lit / bright
+    conductance = _conductance(graph, _upright(graph, shown, seen * graph.sizes))
+    away = np.minimum(graph.steps(seen > HIDDEN, round(SHARP_FROM)) / SHARP_FROM, 1.0)
+    result = _spread(graph, shown, seen, away, conductance)
+    # Beside the outline the light is as in the photo, so that no seam shows.
+    result *= bright ** (1.0 - away)[:, None]
+    result += (lit - result) * seen[:, None]
+    painted = colors.astype(np.float32)
+    partial = np.flatnonzero(weights < 1.0)
+    if circles is None:
+        painted[partial] = np.clip(graph.at(result, points[partial], normals[partial]), 0.0, 255.0)
+        return painted
+    layer, belief = layers(circles, colors / light.on(normals)[:, None], weights, graph.areas)
+    offset, known = graph.mean(np.clip(colors - layer, -OFFSET_LIMIT, OFFSET_LIMIT), weights * belief)
+    trust = BELIEF * known + GUESS
+    offset = graph.spread(offset * (BELIEF * known / trust)[:, None], trust, conductance) * ((1.0 - away) ** 2)[:, None]
+    carried = graph.at(np.concatenate([result, offset], axis=1), points[partial], normals[partial])
+    around = (layer[partial] + carried[:, 3:] - carried[:, :3]) * belief[partial, None]
+    painted[partial] = np.clip(carried[:, :3] + around, 0.0, 255.0)
+    return painted
+
+
+def _spread(graph: SurfaceGraph, shown: Floats, seen: Floats, away: Floats, conductance: Floats) -> Floats:
+    """(p, 3) colours of all patches, without light.
+
+    Args:
+        graph: of p patches.
+        shown: (p, 3) what the photos show of them, without light.
+        seen: (p,) 0..1, how far they do.
+        away: (p,) 0..1, how far each is beyond the outline, in parts of ``SHARP_FROM``.
+        conductance: (e,) between neighbours.
+    """
     palette = _palette(shown, seen * graph.sizes)
     shares = _shares(shown, palette)
     # As large as colours, so that one tolerance fits both.
@@ -124,37 +166,44 @@ def hidden_colors(
     usual = _usual(graph, sources, seen * graph.sizes * np.maximum(np.exp(-inside / RIM), LEAST_RIM))
     belief = BELIEF * seen + GUESS
     sources += (usual - sources) * (GUESS / belief)[:, None]
-    conductance = _conductance(graph, _upright(graph, shown, seen * graph.sizes))
     spread = graph.spread(sources, belief, conductance)
-    away = np.minimum(graph.steps(seen > HIDDEN, round(SHARP_FROM)) / SHARP_FROM, 1.0)
     exponent = (1.0 + (SHARPNESS - 1.0) * away)[:, None]
     sharp = np.maximum(spread[:, :-3] / 255.0, LEAST_SHARE) ** exponent
-    result = (sharp / sharp.sum(axis=1, keepdims=True)) @ palette + spread[:, -3:]
-    # Beside the outline the light is as in the photo, so that no seam shows.
-    result *= (light ** (1.0 - away))[:, None]
-    result += (lit - result) * seen[:, None]
-    painted = colors.astype(np.float32)
-    partial = np.flatnonzero(weights < 1.0)
-    painted[partial] = np.clip(graph.at(result, points[partial], normals[partial]), 0.0, 255.0)
-    return painted
+    return (sharp / sharp.sum(axis=1, keepdims=True)) @ palette + spread[:, -3:]
 
 
-def _light(graph: SurfaceGraph, colors: Floats, seen: Floats) -> Floats:
-    """(p,) how much brighter patches are for the direction they face than the shown ones are on average.
+@dataclass(frozen=True)
+class _Light:
+    """How brightness depends on the direction that a surface faces.
 
-    As in Land and McCann's Retinex (1971), gradual changes of brightness are taken for light and sudden ones for
-    colour: the logarithm of brightness is fitted by a linear function of the normal to what changes gradually.
+    Attributes:
+        slope: (3,) change of the logarithm of brightness with the normal.
+        usual: (3,) mean normal of what is shown.
     """
-    start, end = graph.starts, graph.ends
-    brightness = np.log(np.maximum(colors @ LUMA, DARKEST))
-    change = brightness[end] - brightness[start]
-    weights = seen[start] * seen[end] * (np.abs(change) < SUDDEN)
-    turn = graph.normals[end] - graph.normals[start]
-    matrix = (turn * weights[:, None]).T @ turn + np.eye(3) * (LIGHT_PRIOR * max(float(seen.sum()), 1.0))
-    slope = np.linalg.solve(matrix, turn.T @ (weights * change))
-    share = seen * graph.sizes
-    usual = (graph.normals * share[:, None]).sum(axis=0) / share.sum()
-    return np.exp(np.clip((graph.normals - usual) @ slope, -LIGHT_LIMIT, LIGHT_LIMIT))
+
+    slope: Floats
+    usual: Floats
+
+    @classmethod
+    def of(cls, graph: SurfaceGraph, colors: Floats, seen: Floats) -> Self:
+        """The light in which patches have colours (p, 3), shown by (p,).
+
+        As in Land and McCann's Retinex (1971), gradual changes of brightness are taken for light and sudden ones for
+        colour: the logarithm of brightness is fitted by a linear function of the normal to what changes gradually.
+        """
+        start, end = graph.starts, graph.ends
+        brightness = np.log(np.maximum(colors @ LUMA, DARKEST))
+        change = brightness[end] - brightness[start]
+        weights = seen[start] * seen[end] * (np.abs(change) < SUDDEN)
+        turn = graph.normals[end] - graph.normals[start]
+        matrix = (turn * weights[:, None]).T @ turn + np.eye(3) * (LIGHT_PRIOR * max(float(seen.sum()), 1.0))
+        slope = np.linalg.solve(matrix, turn.T @ (weights * change))
+        share = seen * graph.sizes
+        return cls(slope, (graph.normals * share[:, None]).sum(axis=0) / share.sum())
+
+    def on(self, normals: Floats) -> Floats:
+        """(n,) how much brighter surfaces with normals (n, 3) are than the shown ones on average."""
+        return np.exp(np.clip((normals - self.usual) @ self.slope, -LIGHT_LIMIT, LIGHT_LIMIT))
 
 
 def _usual(graph: SurfaceGraph, values: Floats, weights: Floats) -> Floats:
