@@ -6,6 +6,7 @@ Heights are measured along the axis from its origin. See ``view_frame`` for the 
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,7 @@ class Axis:
         camera = np.array([0.0, 0.0, self.focal])
         return Axis(self.focal, camera + factor * (self.origin - camera), self.direction, self.sideways)
 
-    @property
+    @cached_property
     def across(self) -> Array:
         """(3,) unit vector at right angles to the axis and to ``sideways``, on the camera's side."""
         across = np.cross(self.sideways, self.direction)

@@ -29,7 +29,16 @@ from .evidence import Evidence
 from .hollow import LARGEST_WALL, WALL
 from .lathe import Axis, signed_distances
 from .primitive import Fit, Numbers
-from .turned_body import COARSE, TurnedBody, coverage_at, find_body, leant_to_rim, normal_deviation
+from .turned_body import (
+    COARSE,
+    TurnedBody,
+    coverage_at,
+    finest_step,
+    leant_to_rim,
+    normal_deviation,
+    refined,
+    search_leans,
+)
 from .turned_shape import TurnedShape, shape_of
 from .view_frame import Array, overlap
 
@@ -41,10 +50,12 @@ LEAST_COVERAGE = 0.90
 """Share of the outline that a body without a handle touches."""
 
 LARGEST_ANGLE, LARGEST_FAIR_ANGLE = 20.0, 45.0
-"""Degrees between the body's and the predicted normals, of a body with a handle, and of one that was asked for."""
+"""Degrees between the body's and the predicted normals, of a body with a handle, and of one without or that was asked
+for."""
 
-LARGEST_ERROR = 0.06
-"""Mean deviation from the predicted depths, in largest diameters, of a body with a handle."""
+LARGEST_ERROR, LARGEST_CLEAN_ERROR = 0.06, 0.1
+"""Mean deviation from the predicted depths, in largest diameters, of a body with a handle, and of one without: cups,
+cans and fruit have 0.01 to 0.09, a can that is seen from above and was fitted as if seen from the side has 0.19."""
 
 UPRIGHT = np.radians(20)
 """Roll of an axis up to which the thing stands, radians."""
@@ -190,23 +201,30 @@ def fit_revolution(evidence: Evidence, is_asked: bool) -> Fit | None:
         Revolution(shape.axis.scaled(shape.scale), shape.section * shape.scale, up, rest),
         overlap(covered & ~left, (evidence.silhouette > 0) & ~left),
         angle,
-        is_sure=up is not None and _is_sure(evidence, body, shape, angle),
+        is_sure=up is not None and _is_sure(evidence, body, shape, angle, rest is not None),
         is_fair=angle <= LARGEST_FAIR_ANGLE,
     )
 
 
-def _is_sure(evidence: Evidence, body: TurnedBody, shape: TurnedShape, angle: float) -> bool:
-    """Whether outline, normals and depths agree with a shape so well that it is used unasked."""
+def _is_sure(evidence: Evidence, body: TurnedBody, shape: TurnedShape, angle: float, has_rest: bool) -> bool:
+    """Whether outline, normals and depths agree with a shape so well that it is used unasked.
+
+    An outline that the mirror plane does not map onto itself has to be explained by a part that sticks out: without
+    one, the thing is not round about this axis, as a lying lemon and a strawberry seen from above are not.
+    """
     if shape.is_dish:
         return False
     if abs(body.lean) >= STEEP and not _is_bound(evidence, body):
         return False
     if abs(body.lean) < LEVEL and not shape.is_hollow and _predicted_thickness(evidence, body) < LEAST_THICKNESS:
         return False
-    if body.plane.score >= LEAST_CLEAN_SCORE and body.coverage >= LEAST_COVERAGE:
-        return True
     error = shape.error / (2 * float(shape.section[:, 1].max()))
-    return body.plane.score >= LEAST_SCORE and angle <= LARGEST_ANGLE and error <= LARGEST_ERROR
+    is_symmetric = body.plane.score >= LEAST_CLEAN_SCORE
+    if is_symmetric and body.coverage >= LEAST_COVERAGE:
+        return angle <= LARGEST_FAIR_ANGLE and error <= LARGEST_CLEAN_ERROR
+    if not is_symmetric and not (has_rest and body.plane.score >= LEAST_SCORE):
+        return False
+    return angle <= LARGEST_ANGLE and error <= LARGEST_ERROR
 
 
 def _predicted_thickness(evidence: Evidence, body: TurnedBody) -> float:
@@ -235,9 +253,10 @@ def _best_body(evidence: Evidence, planes: list[AxisPlane], is_asked: bool) -> T
     if is_asked and best is not standing and best.score >= least:
         across = float(np.arctan2(-(best.up @ evidence.up), best.back @ evidence.up))
         expected = (across + np.pi / 2) % np.pi - np.pi / 2
-        lying = find_body(evidence, best, expected, LYING_SPREAD, LYING_LEANS)
         if standing is None or best.score > standing.score + LYING_ADVANTAGE:
-            bodies.append(lying)
+            lying = search_leans(evidence, best, expected, LYING_SPREAD, LYING_LEANS)
+            if lying is not None:
+                bodies.append(refined(evidence, lying, expected, LYING_SPREAD, finest_step(LYING_LEANS)))
     return min((body for body in bodies if body is not None), key=lambda body: body.cost, default=None)
 
 
@@ -250,13 +269,18 @@ def _standing_body(evidence: Evidence, plane: AxisPlane) -> TurnedBody | None:
 
     def near(expected: float) -> TurnedBody | None:
         leans = np.clip(expected + STANDING_LEANS, np.radians(-85), np.radians(88))
-        return find_body(evidence, plane, expected, EXPECTED_SPREAD, leans)
+        return search_leans(evidence, plane, expected, EXPECTED_SPREAD, leans)
 
     expected = plane.lean_of(evidence.up)
     body = near(expected)
-    if body is None or body.lean < TALL_LEAN or body.slenderness < TALL or _is_bound(evidence, body):
-        return body
-    return near(TALL_LEAN + TALL_SHARE * (expected - TALL_LEAN)) or body
+    if body is None:
+        return None
+    if body.lean >= TALL_LEAN and body.slenderness >= TALL and not _is_bound(evidence, body):
+        drawn = TALL_LEAN + TALL_SHARE * (expected - TALL_LEAN)
+        upright = near(drawn)
+        if upright is not None:
+            body, expected = upright, drawn
+    return refined(evidence, body, expected, EXPECTED_SPREAD, finest_step(STANDING_LEANS))
 
 
 def _is_bound(evidence: Evidence, body: TurnedBody) -> bool:

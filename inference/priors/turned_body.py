@@ -108,8 +108,10 @@ class TurnedBody:
         )
 
 
-def find_body(evidence: Evidence, plane: AxisPlane, expected: float, spread: float, leans: Array) -> TurnedBody | None:
-    """The body with the least cost in a mirror plane.
+def search_leans(
+    evidence: Evidence, plane: AxisPlane, expected: float, spread: float, leans: Array
+) -> TurnedBody | None:
+    """The body with the least cost in a mirror plane, judged coarsely.
 
     Args:
         evidence: outline and predicted normals.
@@ -118,22 +120,45 @@ def find_body(evidence: Evidence, plane: AxisPlane, expected: float, spread: flo
         spread: how far the true one may well be from it, radians.
         leans: (n,) evenly spaced, tried first, radians.
     """
-
-    def best_of(tried: Iterable[float], detail: Detail, known: TurnedBody | None = None) -> TurnedBody | None:
-        bodies = [_body_at(evidence, plane, lean, expected, spread, detail) for lean in tried]
-        found = [body for body in [*bodies, known] if body is not None]
-        return min(found, key=lambda body: body.cost, default=None)
-
-    best = best_of(leans, COARSE)
+    best = _best(evidence, plane, leans, expected, spread, COARSE)
     step = float(leans[1] - leans[0])
     for _ in range(HALVINGS):
         if best is None:
             return None
         step /= 2
-        best = best_of((best.lean - step, best.lean + step), COARSE, best)
-    if best is None:
-        return None
-    return best_of((best.lean - step / 2, best.lean, best.lean + step / 2), FINE)
+        best = _best(evidence, plane, (best.lean - step, best.lean + step), expected, spread, COARSE, best)
+    return best
+
+
+def refined(evidence: Evidence, body: TurnedBody, expected: float, spread: float, step: float) -> TurnedBody | None:
+    """The best body at the lean that a search found, and a step on either side, judged finely.
+
+    Args:
+        evidence, expected, spread: as they were searched with.
+        body: that was found.
+        step: radians.
+    """
+    leans = (body.lean - step, body.lean, body.lean + step)
+    return _best(evidence, body.plane, leans, expected, spread, FINE)
+
+
+def finest_step(leans: Array) -> float:
+    """Half the step, radians, with which ``search_leans`` ends that began with these leans."""
+    return float(leans[1] - leans[0]) / 2 ** (HALVINGS + 1)
+
+
+def _best(
+    evidence: Evidence,
+    plane: AxisPlane,
+    leans: Iterable[float],
+    expected: float,
+    spread: float,
+    detail: Detail,
+    known: TurnedBody | None = None,
+) -> TurnedBody | None:
+    bodies = [_body_at(evidence, plane, lean, expected, spread, detail) for lean in leans]
+    found = [body for body in [*bodies, known] if body is not None]
+    return min(found, key=lambda body: body.cost, default=None)
 
 
 def normal_deviation(

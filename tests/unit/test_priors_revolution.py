@@ -152,6 +152,22 @@ def test_what_is_predicted_to_be_flat_is_not_taken_for_round():
     assert not fit_revolution(flat, is_asked=False).is_sure
 
 
+def test_what_the_depths_contradict_is_not_taken_for_round():
+    evidence = evidence_of_section(VASE, np.radians(20))
+    assert fit_revolution(evidence, is_asked=False).is_sure
+    slanted = Look.from_depth(evidence.first.depth + 0.8 * pixel_grid(96)[0], FOCAL)
+    assert not fit_revolution(replace(evidence, first=slanted), is_asked=False).is_sure
+
+
+def test_a_lopsided_thing_without_a_handle_is_not_taken_for_round():
+    x, y = pixel_grid(384)
+    wider = np.where((x > 0) & (y > -0.2), x / 1.12, x)
+    depth = cast(turned_axis(np.radians(20)), np.array(CAN), wider.ravel(), y.ravel()).depth.reshape(384, 384)
+    fit = fit_revolution(evidence_of_depth(depth, np.radians(20)), is_asked=False)
+    assert fit.primitive.rest is None
+    assert not fit.is_sure
+
+
 def test_a_box_is_refused():
     fit = fit_revolution(evidence_of_depth(box_depth(0.5, np.radians(25), (0.5, 0.3, 0.35)), np.radians(25)), False)
     assert fit is None or not fit.is_sure
