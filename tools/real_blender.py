@@ -150,6 +150,9 @@ class Window:
 
     def settle(self, seconds: float = 1.0) -> None:
         """Wait until Blender has had nothing to draw for a while: a frame takes long without a GPU."""
+        # It draws after it has handled an event, so that only a second answer knows how long the picture took.
+        for _ in range(2):
+            self.ask({})
         self.wait_for(lambda state: state["quiet_seconds"] > seconds, 60, "an idle window")
 
     def xdotool(self, *arguments: str | int) -> None:

@@ -50,6 +50,7 @@ def undo(blender, condition, what):
 
 
 def test_a_copied_file_becomes_the_photo(blender, sidebar, photo, keep):
+    keep("photo")
     blender.ask({"settings": {"photo": None}})
     button = sidebar.find_operator("image_to_3d.paste_photo", at_right=True)
     blender.ask({"clipboard": "no picture"})
@@ -66,7 +67,6 @@ def test_a_copied_file_becomes_the_photo(blender, sidebar, photo, keep):
 
 
 def test_a_photo_becomes_a_textured_object(blender, sidebar, photo, keep):
-    keep("photo")
     state = run(blender, sidebar, "image_to_3d.reconstruct_photo", 300)
     made = state["meshes"][photo.stem]
     assert made["faces"] > 10_000
