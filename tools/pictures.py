@@ -3,7 +3,7 @@
 
     make pictures [ARGS=--screenshots]
 
-docs/images/: demo.png and photos.jpg (photos and what becomes of them), uv_layout.png, and the screenshots that
+docs/images/: demo.jpg and photos.jpg (photos and what becomes of them), uv_layout.png, and the screenshots that
 ``make test-window`` has left in build/artifacts, smaller.
 """
 
@@ -21,14 +21,15 @@ IMAGES = ROOT / "docs" / "images"
 PHOTOS = ("coffee.jpg", "chair.jpg", "mug.jpg", "toy_car.jpg")
 CELL = 320
 ARTIFACTS = ROOT / "build" / "artifacts"
-SCREENSHOT_SIZE, SCREENSHOT_QUALITY = (1280, 800), 85
+PICTURE_QUALITY = 72
+SCREENSHOT_SIZE = (1280, 800)
 # Left, top, right and bottom of the sidebar in a screenshot, without the viewport around it.
 SIDEBAR_BOX = (1020, 80, 1315, 560)
 # The name in docs/images, the test's own name, and the part of it that is kept (all of it where None).
 SCREENSHOTS = {
-    "sidebar.jpg": ("3-reconstructed.png", None),
     "progress.jpg": ("2-running.png", SIDEBAR_BOX),
     "shelf.jpg": ("shelf-row.png", None),
+    "reveal.jpg": ("asset-revealed.png", None),
 } | {
     f"walk_{name}.jpg": (f"walk-{name}.png", None)
     for name in ("photo", "cutout", "reconstructed", "adjust", "prepared", "retopology", "baked", "check", "export")
@@ -71,7 +72,7 @@ def draw_results() -> None:
     for number, row in enumerate(rows):
         for column, picture in enumerate(row):
             page.paste(picture, (GAP + column * (CELL + GAP), GAP + number * (CELL + GAP)))
-    page.save(IMAGES / "demo.png", optimize=True)
+    page.save(IMAGES / "demo.jpg", quality=PICTURE_QUALITY, optimize=True)
     extension.unregister()
 
 
@@ -88,7 +89,7 @@ def keep_screenshots() -> list[str]:
             picture = picture.crop(box)
         else:
             picture.thumbnail(SCREENSHOT_SIZE, Image.Resampling.LANCZOS)
-        picture.save(IMAGES / name, quality=SCREENSHOT_QUALITY, optimize=True)
+        picture.save(IMAGES / name, quality=PICTURE_QUALITY, optimize=True)
     return missing
 
 
