@@ -13,16 +13,16 @@ from .projection import smoothstep
 
 Floats = NDArray[np.floating[Any]]
 
-ALIKE = 40.0
+ALIKE = 45.0
 """Distance in sRGB (0..255) up to which a colour counts as the circle's own."""
 
-MIXED, PLAIN = 0.45, 0.75
+MIXED, PLAIN = 0.35, 0.65
 """Shares of a circle's visible part in its own colour: a picture or a panel is there, or a layer."""
 
 UNSEEN, SEEN = 0.05, 0.15
 """Visible shares of a circle from which on it begins to be believed, and fully is."""
 
-SMOOTHING = 5
+SMOOTHING = 9
 """Circles over which belief is averaged, so that it does not change from line to line. Odd."""
 
 
