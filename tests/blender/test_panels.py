@@ -55,6 +55,9 @@ class Layout:
         assert default_closed, "what is folded is folded at first"
         return Layout(), Layout(self.drawn)
 
+    def context_pointer_set(self, name, data):
+        assert data is not None, f"{name} is nothing"
+
     def popover(self, panel, **_):
         assert hasattr(bpy.types, panel)
         self.drawn.append(panel)

@@ -146,7 +146,7 @@ def test_the_operator_takes_a_ball_for_a_ball_as_the_api_does(engine, ball_photo
     arguments = {"quality": "DRAFT", "resolution": 32, "texture_size": 512}
     bpy.ops.image_to_3d.reconstruct(filepath=str(ball_photo), shape="BALL", **arguments)
     by_operator, by_api = bpy.context.object, bpy.data.objects[made.object]
-    assert "Ball" in made.shape and made.shape == ENGINE.summary.shape
+    assert "ball" in made.shape and made.shape == ENGINE.summary.shape
     assert api.read_code(by_operator)[0].prior.kind == "ball"
     assert np.ptp(by_operator.dimensions) < 0.02, "round in all directions"
     assert [tuple(v.co) for v in by_operator.data.vertices] == [tuple(v.co) for v in by_api.data.vertices]
