@@ -7,6 +7,14 @@ from ..scene.camera import matched_camera
 from ..scene.family import sculpture_of
 from .sidebar import ResultPanel
 
+SIZE_BUTTONS = (
+    ("image_to_3d.drag_size", "ARROW_LEFTRIGHT"),
+    ("image_to_3d.set_size", "FIXED_SIZE"),
+    ("image_to_3d.pick_distance", "DRIVER_DISTANCE"),
+)
+STAND_BUTTONS = (("image_to_3d.stand_upright", "EMPTY_SINGLE_ARROW"), ("image_to_3d.pick_ground", "SNAP_FACE"))
+"""Operators and their icons."""
+
 
 class IMAGE_TO_3D_PT_transform(ResultPanel, bpy.types.Panel):
     """How large the object is, how it stands, and how it compares with the photo."""
@@ -17,15 +25,12 @@ class IMAGE_TO_3D_PT_transform(ResultPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         """Buttons, then the slider that fades between photo and render."""
         layout = self.layout
-        row = layout.row(align=True)
-        row.operator_context = "INVOKE_DEFAULT"
-        row.operator("image_to_3d.drag_size", icon="ARROW_LEFTRIGHT")
-        row.operator("image_to_3d.set_size", icon="FIXED_SIZE")
-        layout.operator("image_to_3d.pick_distance", icon="DRIVER_DISTANCE")
-        row = layout.row(align=True)
-        row.operator("image_to_3d.stand_upright", icon="EMPTY_SINGLE_ARROW")
-        row.operator_context = "INVOKE_DEFAULT"
-        row.operator("image_to_3d.pick_ground", icon="SNAP_FACE")
+        # A row each: beside each other their names are cut off, in English as in German.
+        for operators in SIZE_BUTTONS, STAND_BUTTONS:
+            column = layout.column(align=True)
+            column.operator_context = "INVOKE_DEFAULT"
+            for operator, icon in operators:
+                column.operator(operator, icon=icon)
         layout.operator_menu_enum("image_to_3d.set_origin", "where", icon="OBJECT_ORIGIN")
         layout.operator("image_to_3d.view_camera", icon="VIEW_CAMERA")
         if matched_camera(sculpture_of(context.object)) is not None:
