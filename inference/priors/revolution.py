@@ -209,8 +209,9 @@ def fit_revolution(evidence: Evidence, is_asked: bool) -> Fit | None:
 def _is_sure(evidence: Evidence, body: TurnedBody, shape: TurnedShape, angle: float, has_rest: bool) -> bool:
     """Whether outline, normals and depths agree with a shape so well that it is used unasked.
 
-    An outline that the mirror plane does not map onto itself has to be explained by a part that sticks out: without
-    one, the thing is not round about this axis, as a lying lemon and a strawberry seen from above are not.
+    An outline that the mirror plane does not map onto itself has to be explained by a part that sticks out of a thing
+    with a rim, as a mug's handle does. Without either, the thing is not round about this axis: a strawberry seen from
+    above, a person.
     """
     if shape.is_dish:
         return False
@@ -222,7 +223,7 @@ def _is_sure(evidence: Evidence, body: TurnedBody, shape: TurnedShape, angle: fl
     is_symmetric = body.plane.score >= LEAST_CLEAN_SCORE
     if is_symmetric and body.coverage >= LEAST_COVERAGE:
         return angle <= LARGEST_FAIR_ANGLE and error <= LARGEST_CLEAN_ERROR
-    if not is_symmetric and not (has_rest and body.plane.score >= LEAST_SCORE):
+    if not is_symmetric and (shape.is_rounded or not has_rest or body.plane.score < LEAST_SCORE):
         return False
     return angle <= LARGEST_ANGLE and error <= LARGEST_ERROR
 
