@@ -137,6 +137,7 @@ class Driver:
                 for kind in ("objects", "meshes", "materials", "images", "collections", "cameras")
             },
             "selected": [item.name for item in windows()[0].view_layer.objects.selected],
+            "visible": sorted(item.name for item in windows()[0].view_layer.objects if item.visible_get()),
             "photo": photo.name if photo else "",
             "active": active.name if active else "",
             "mode": active.mode if active else "OBJECT",
