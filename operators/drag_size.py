@@ -12,7 +12,7 @@ from ..scene.units import length_text, metres_per_unit
 from ..status_text import show_status
 from ..translations import iface_, tip_
 from ..viewport_sketch import SKETCH, redraw_viewports
-from .handles import Handle
+from .handles import FINER, Handle
 
 HELP = "Mouse: drag     Type a length, such as 12 cm     Tab: another side     Enter: Set     Esc: Cancel"
 
@@ -22,8 +22,6 @@ AXES = {"HEIGHT": 2, "WIDTH": 0, "DEPTH": 1}
 DOUBLED = 200
 """Pixels that the mouse goes up for twice the size."""
 
-FINER = 0.1
-"""What the Shift key makes of a movement."""
 
 LENGTH = re.compile(r"(\d+[.,]?\d*|[.,]\d+)\s*(um|mm|cm|m|km|in|ft|yd|'|\")?")
 """What is taken for a length when typed: a number, and one of Blender's units or none."""

@@ -11,6 +11,9 @@ from ..status_text import clear_status, show_status
 from ..translations import iface_, tip_
 from ..viewport_sketch import SKETCH, redraw_viewports
 
+FINER = 0.1
+"""What the Shift key makes of a movement."""
+
 
 class Handle:
     """Base of modal operators in a 3D viewport; the view can be turned meanwhile, Esc and right click give up."""

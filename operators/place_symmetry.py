@@ -12,14 +12,12 @@ from ..scene.stored_code import has_code
 from ..status_text import show_status
 from ..translations import error_text, iface_, tip_
 from ..viewport_sketch import SKETCH, redraw_viewports
-from .handles import Handle, pixels_along
+from .handles import FINER, Handle, pixels_along
 from .task_operator import TaskOperator
 
 HELP = "Mouse: move     R: turn     X, Y: across this axis     Shift: finer     Enter: Symmetrise     Esc: Cancel"
 
 TURN_PER_PIXEL = math.radians(0.25)
-FINER = 0.1
-"""What the Shift key makes of a movement."""
 
 
 class IMAGE_TO_3D_OT_place_symmetry(Handle, bpy.types.Operator):
