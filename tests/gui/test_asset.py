@@ -116,8 +116,11 @@ def test_done_gives_the_area_back(blender, sidebar, keep):
     )
     keep("cutout")
     Sidebar(blender, "image_sidebar").press("image_to_3d.cutout_done")
-    state = blender.wait_for(lambda state: state["areas"] == before["areas"], 20, "the viewport's former width")
-    assert state["viewport"] == before["viewport"]
+    blender.wait_for(
+        lambda state: all(state[name] == before[name] for name in ("areas", "viewport")),
+        20,
+        "the viewport's former width",
+    )
     keep("cutout-done")
 
 
