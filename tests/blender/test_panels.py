@@ -275,13 +275,16 @@ def test_a_failure_shows_what_happened_and_what_to_do():
     assert max(map(len, drawn)) <= DEFAULT_LINE
 
 
-def test_preferences_draw(extension):
+def test_preferences_draw(extension, monkeypatch):
     drawn = Layout()
     preferences = extension.preferences.ImageTo3DPreferences
+    shortcut = ("key map", "entry")
+    monkeypatch.setattr(extension.preferences, "registered_items", lambda: [shortcut])
+    blenders_own = extension.preferences.rna_keymap_ui
+    monkeypatch.setattr(blenders_own, "draw_kmi", lambda *arguments: drawn.drawn.append(arguments[2:4]))
     preferences.draw(SimpleNamespace(layout=drawn, bl_rna=preferences.bl_rna), bpy.context)
-    assert {"device", "threads", "idle_minutes", "ONNX Runtime found", "image_to_3d.copy_diagnostics"} <= set(
-        drawn.drawn
-    )
+    wanted = {"device", "threads", "idle_minutes", "ONNX Runtime found", "image_to_3d.copy_diagnostics", shortcut}
+    assert wanted <= set(drawn.drawn)
 
 
 def test_the_preview_is_the_square_around_the_object_over_a_checkerboard():
