@@ -23,6 +23,7 @@ from .jobs import Job, JobState
 from .options import QUALITIES
 from .preferences import user_settings
 from .scene.preview import end_previews
+from .scene.selection import active_object
 from .scene.stored_code import has_code, load_code, load_mirror, load_settings, load_shape
 from .tasks import PreviewSurfaceTask
 
@@ -191,14 +192,14 @@ def _tick() -> float | None:
 def active_value(name: str) -> object:
     """What the slider of that name shows for the active object."""
     try:
-        return ADJUSTMENTS.values(bpy.context.object)[name]
+        return ADJUSTMENTS.values(active_object())[name]
     except ModelError:
         return (asdict(SurfaceSettings()) | asdict(BakeSettings()))[name]
 
 
 def change_active(name: str, value: object, *, live: bool) -> None:
     """The slider of that name was moved for the active object."""
-    target = bpy.context.object
+    target = active_object()
     if has_code(target):
         try:
             ADJUSTMENTS.change(target, name, value)

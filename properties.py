@@ -24,6 +24,7 @@ from .options import DEFAULT_QUALITY, QUALITIES, TEXTURE_SIZES
 from .retopology_properties import TEXTURE_ITEMS, ImageTo3DRetopology
 from .scene.camera import camera_in_use, photo_fade, set_photo_fade
 from .scene.family import sculpture_of
+from .scene.selection import active_object
 from .scene.shelf import shelve
 from .shelf_properties import (
     CUTOUT_ITEMS,
@@ -293,12 +294,12 @@ class ImageTo3DAdjustment(bpy.types.PropertyGroup):
 
 
 def _get_fade(_self: bpy.types.PropertyGroup) -> float:
-    camera = camera_in_use(sculpture_of(bpy.context.object), bpy.context.scene)
+    camera = camera_in_use(sculpture_of(active_object()), bpy.context.scene)
     return photo_fade(camera) if camera is not None else 0.0
 
 
 def _set_fade(_self: bpy.types.PropertyGroup, value: float) -> None:
-    camera = camera_in_use(sculpture_of(bpy.context.object), bpy.context.scene)
+    camera = camera_in_use(sculpture_of(active_object()), bpy.context.scene)
     if camera is not None:
         set_photo_fade(camera, value)
 

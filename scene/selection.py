@@ -14,6 +14,15 @@ PASSING_SCENE = ".image_to_3d"
 """Name of a scene that is there for a moment only."""
 
 
+def active_object() -> bpy.types.Object | None:
+    """The active object of Blender's present context.
+
+    None also while a file loads before a window is shown: Blender then reads properties in a context that has no
+    attribute for the active object at all.
+    """
+    return getattr(bpy.context, "object", None)
+
+
 def make_active(context: bpy.types.Context, target: bpy.types.Object) -> None:
     """Select it alone and make it active, also where the viewport shows a local view.
 

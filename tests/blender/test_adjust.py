@@ -15,6 +15,7 @@ from image_to_3d.inference.pipeline import Settings
 from image_to_3d.inference.surface import SurfaceSettings
 from image_to_3d.jobs import JobState
 from image_to_3d.panels.adjust import IMAGE_TO_3D_PT_adjust
+from image_to_3d.scene import selection
 from image_to_3d.scene.build import build
 from image_to_3d.scene.camera import matched_camera
 from image_to_3d.scene.preview import STAND_IN, end_previews, show_preview
@@ -38,6 +39,13 @@ def made(host, reconstruction, photo_path):
 @pytest.fixture
 def sliders(made):
     return bpy.context.window_manager.image_to_3d_adjust
+
+
+def test_a_slider_is_read_where_blender_has_no_active_object_yet(sliders, monkeypatch):
+    assert sliders.resolution == 200
+    monkeypatch.setattr(selection, "bpy", SimpleNamespace(context=SimpleNamespace()))
+    assert selection.active_object() is None
+    assert sliders.resolution == SurfaceSettings().resolution
 
 
 @pytest.fixture
