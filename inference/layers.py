@@ -41,7 +41,7 @@ def layers(circles: NDArray[np.intp], colors: Floats, weights: Floats, areas: Fl
     on = np.flatnonzero(circles >= 0)
     number, shown, weight = circles[on], colors[on], weights[on] * areas[on]
     count = int(circles.max(initial=-1)) + 1
-    total = np.bincount(number, weight, count)
+    total = np.bincount(number, weight, count).astype(np.float64, copy=False)
     median = np.stack([_medians(number, channel, weight, total) for channel in shown.T], axis=1)
     is_own = ((shown - median[number]) ** 2).sum(axis=1) < ALIKE**2
     own = np.bincount(number, weight * is_own, count) / np.maximum(total, 1e-12)
